@@ -1,0 +1,23 @@
+"""Read each record's replies into one answer, keeping unreadable and failed ones apart."""
+
+import argparse
+from pathlib import Path
+
+from snaketune import cli
+from snaketune.config.data import JsonExtract
+from snaketune.extracting import answer_records
+from snaketune.files import write_jsonl
+
+
+def main(args: argparse.Namespace) -> None:
+    """Write one answer a record."""
+    JsonExtract.model_validate(args.settings["extract"])
+    write_jsonl(args.out, answer_records(args.records, args.predictions))
+
+
+if __name__ == "__main__":
+    parser = cli.parser(__doc__)
+    parser.add_argument("--records", type=Path, required=True, help="records that were asked")
+    parser.add_argument("--predictions", type=Path, required=True, help="the model's replies")
+    parser.add_argument("--out", type=Path, required=True, help="one answer a record")
+    cli.run(main, parser.parse_args())

@@ -1,0 +1,149 @@
+"""From a model's replies to one answer a record: find the JSON object, keep failures apart.
+
+Tolerated around the object: chatter, code fences, white space. Tolerated inside it: one comma
+before a closing brace. Anything else is read as a JSON reader would, so unquoted values
+(`{"city":三亚}`), full-width quotes and a reply cut off inside the object are `unparsed`.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from snaketune.errors import UserError
+from snaketune.files import read_jsonl
+
+TRAILING_COMMA = re.compile(r",\s*\}")
+
+
+class Reply(NamedTuple):
+    """What one reply says: its first JSON object, and whether that object is all there is."""
+
+    answer: dict[str, Any] | None
+    valid: bool
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON value")
+
+
+# Python's reader lets NaN and Infinity pass, which JSON does not know.
+_DECODER = json.JSONDecoder(parse_constant=_no_constant)
+
+
+def read_reply(text: str) -> Reply:
+    """Read the first JSON object of a reply.
+
+    The first object is the one at the leftmost `{` from which an object can be read to its end;
+    an object inside a broken or unfinished one does not count. Of a key given twice the last
+    value holds, and brackets around the object are chatter.
+    """
+    answer = first_object(text)
+    return Reply(answer, answer is not None and _is_whole(text.strip()))
+
+
+def first_object(text: str) -> dict[str, Any] | None:
+    """The first JSON object in `text`, None where there is none."""
+    start = text.find("{")
+    while start >= 0:
+        try:
+            found, stopped = _object_at(text, start)
+        except RecursionError:  # thousands of nested braces: a model that ran wild
+            return None
+        if found is not None:
+            return found
+        start = text.find("{", stopped)
+    return None
+
+
+def _object_at(text: str, start: int) -> tuple[dict[str, Any] | None, int]:
+    """The object that begins at `start`, or None and the place where reading it failed."""
+    found, failed = _decode(text, start)
+    if found is None:
+        for comma in TRAILING_COMMA.finditer(text, start):
+            if comma.start() <= failed < comma.end():
+                without = f"{text[: comma.start()]} {text[comma.start() + 1 :]}"
+                found, _ = _decode(without, start)
+    return found, failed
+
+
+def _decode(text: str, start: int) -> tuple[dict[str, Any] | None, int]:
+    try:
+        found, end = _DECODER.raw_decode(text, start)
+        json.dumps(found, ensure_ascii=False).encode("utf-8")
+    except json.JSONDecodeError as error:
+        return None, max(error.pos, start + 1)
+    except ValueError:  # NaN, a number too long to read, half a surrogate pair
+        return None, start + 1
+    return found, end
+
+
+def _is_whole(text: str) -> bool:
+    try:
+        _, end = _DECODER.raw_decode(text)
+    except ValueError:
+        return False
+    return text.startswith("{") and end == len(text)
+
+
+def vote(responses: list[dict]) -> Reply:
+    """One answer from a record's responses: that of the first response."""
+    return read_reply(responses[0]["text"])
+
+
+def answer_records(records: Path, predictions: Path) -> Iterator[dict]:
+    """Yield one answer a record, in the order of the records.
+
+    Each has id, label, outcome (answered, unparsed or error), answer (object or null), valid
+    (the whole reply is one JSON object) and text (the reply; empty on an error). Predictions
+    that lack a record, or have one that is not asked for, are a UserError.
+    """
+    asked = by_id(records)
+    given = by_id(predictions)
+    _same_ids(records, set(asked), predictions, set(given))
+    for name, record in asked.items():
+        yield {"id": name, "label": record["label"], **_answer(predictions, given[name])}
+
+
+def _answer(path: Path, prediction: dict) -> dict:
+    if prediction.get("error"):
+        return {"outcome": "error", "answer": None, "valid": False, "text": ""}
+    responses = prediction.get("responses")
+    if not responses:
+        raise UserError(
+            f"{path}: record '{prediction['id']}' has neither a response nor an error. "
+            "Delete the file and predict again."
+        )
+    reply = vote(responses)
+    return {
+        "outcome": "unparsed" if reply.answer is None else "answered",
+        "answer": reply.answer,
+        "valid": reply.valid,
+        "text": responses[0]["text"],
+    }
+
+
+def by_id(path: Path) -> dict[str, dict]:
+    """The rows of a JSON-lines file by their `id`; a missing or repeated id is a UserError."""
+    rows: dict[str, dict] = {}
+    for number, row in enumerate(read_jsonl(path), start=1):
+        if "id" not in row:
+            raise UserError(f"{path}, row {number}: it has no 'id'.")
+        if row["id"] in rows:
+            raise UserError(f"{path}, row {number}: the id '{row['id']}' stands there twice.")
+        rows[row["id"]] = row
+    return rows
+
+
+def _same_ids(records: Path, asked: set[str], predictions: Path, given: set[str]) -> None:
+    for missing, where, other in (
+        (asked - given, predictions, records),
+        (given - asked, records, predictions),
+    ):
+        if missing:
+            raise UserError(
+                f"{where} lacks {len(missing)} of the records of {other}: "
+                f"{', '.join(sorted(missing)[:3])}{', …' if len(missing) > 3 else ''}. "
+                "They belong to different runs: delete the predictions and predict again."
+            )

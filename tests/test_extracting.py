@@ -1,0 +1,172 @@
+"""Replies become answers: the truth table of what is read, and what a wrong pair of files gets."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from snaketune.errors import UserError
+from snaketune.extracting import answer_records, read_reply
+from snaketune.files import read_jsonl, write_jsonl
+
+BEIJING = {"city": "北京", "date": "06-01"}
+PLAIN = '{"city": "北京", "date": "06-01"}'
+
+# The untuned model's replies as the study prints them.
+SEED_FENCED = """这个JSON字符串是：
+
+```
+{
+  "city": "北京",
+  "date": "06/01"
+}
+```
+
+这段代码首先定义了一个函数，它接受一个字符串作为输入参数。"""
+SEED_JSON_FENCE = """这个JSON字符串是：
+
+```json
+{
+  "city": "上海",
+  "date": "1月3日"
+}
+```
+
+请记住，这是基于给出的“你们打算1月3号坐哪一趟航班去上海？”这句话的信息。"""
+
+TABLE = [
+    # reply, answer, the whole reply is one object
+    (PLAIN, BEIJING, True),
+    (f"  \n{PLAIN}\n", BEIJING, True),
+    (f"```json\n{PLAIN}\n```", BEIJING, False),
+    (f"好的：{PLAIN}。再见", BEIJING, False),
+    (SEED_FENCED, {"city": "北京", "date": "06/01"}, False),
+    (SEED_JSON_FENCE, {"city": "上海", "date": "1月3日"}, False),
+    (
+        '{"city": "哈尔滨","date": "1月15号"}',
+        {"city": "哈尔滨", "date": "1月15号"},
+        True,
+    ),
+    # After tuning two of the study's eight replies were no JSON (quirk W10).
+    ('{"city":三亚,"date":2020-04-16}', None, False),
+    ('{"city": "青岛","date": 03-15}', None, False),
+    # A broken object is passed over, a later whole one is read.
+    (f'格式为{{"city":城市,"date":日期}}，即{PLAIN}', BEIJING, False),
+    ("{" + PLAIN, BEIJING, False),
+    # One comma before the brace is tolerated, two are not, and it is not valid JSON.
+    ('{"city": "北京", "date": "06-01",}', BEIJING, False),
+    ('{"city": "北京", "date": "06-01" ,\n }', BEIJING, False),
+    ('{"city": "北京", "date": "06-01",,}', None, False),
+    ('{"a": {"b": 1,}, "c": 2,}', None, False),
+    ('{"a": ",}", "b": 1,}', {"a": ",}", "b": 1}, False),
+    # Cut off inside the object, also where an object inside it was finished.
+    ('{"city": "北京", "date": "06', None, False),
+    ('{"answer": {"city": "北京"}, "no', None, False),
+    (f"{PLAIN}\n这段代码首先", BEIJING, False),
+    # Full-width punctuation is not JSON.
+    ("{“city”: “北京”, “date”: “06-01”}", None, False),
+    ('{"city"："北京"}', None, False),
+    ("{'city': '北京'}", None, False),
+    # Other shapes.
+    ("", None, False),
+    ("我不知道", None, False),
+    ("北京 06-01 }{", None, False),
+    ('"北京"', None, False),
+    ("[1, 2]", None, False),
+    (f"[{PLAIN}]", BEIJING, False),
+    (f'{PLAIN}{{"city": "上海"}}', BEIJING, False),
+    ("{}", {}, True),
+    ('{"city": "上海", "city": "北京"}', {"city": "北京"}, True),
+    ('{"city": 1, "date": null}', {"city": 1, "date": None}, True),
+    ('{"city": ["北京", "上海"]}', {"city": ["北京", "上海"]}, True),
+    ('{"answer": {"city": "北京"}}', {"answer": {"city": "北京"}}, True),
+    ('{"city": "\\u5317\\u4eac"}', {"city": "北京"}, True),
+    ('{"city": "a}b{", "date": "\\""}', {"city": "a}b{", "date": '"'}, True),
+    ('{"city": NaN}', None, False),
+    ('{"city": "\\ud83d"}', None, False),
+    ('{"n": ' + "1" * 5000 + "}", None, False),
+    ('{"a":' * 50_000, None, False),
+]
+
+
+@pytest.mark.parametrize(("text", "answer", "valid"), TABLE)
+def test_truth_table(text, answer, valid):
+    reply = read_reply(text)
+    assert reply.answer == answer
+    assert reply.valid is valid
+
+
+def _record(name, label=None):
+    return {"id": name, "fields": {"sentence": name}, "label": label, "group": name}
+
+
+def _prediction(name, *texts, error=None):
+    replies = [
+        {"text": t, "tokens": 9, "prompt_tokens": 30, "finish_reason": "stop", "model_id": "m"}
+        for t in texts
+    ]
+    return {"id": name, "prompt": [], "responses": replies, "error": error}
+
+
+def _files(folder: Path, records, predictions) -> tuple[Path, Path]:
+    write_jsonl(folder / "records.jsonl", records)
+    write_jsonl(folder / "predictions.jsonl", predictions)
+    return folder / "records.jsonl", folder / "predictions.jsonl"
+
+
+def test_outcomes_stay_apart_and_keep_the_order_of_the_records(tmp_path):
+    files = _files(
+        tmp_path,
+        [_record("b", BEIJING), _record("a"), _record("c", BEIJING)],
+        [
+            _prediction("a", "不知道"),
+            _prediction("b", PLAIN, '{"city": "上海"}'),
+            _prediction("c", error="CUDA out of memory"),
+        ],
+    )
+    answers = list(answer_records(*files))
+    assert [a["id"] for a in answers] == ["b", "a", "c"]
+    assert [a["outcome"] for a in answers] == ["answered", "unparsed", "error"]
+    assert [a["answer"] for a in answers] == [BEIJING, None, None]
+    assert [a["label"] for a in answers] == [BEIJING, None, BEIJING]
+    assert [a["text"] for a in answers] == [PLAIN, "不知道", ""]
+    assert list(answers[0]) == ["id", "label", "outcome", "answer", "valid", "text"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "given", "where"),
+    [("ab", "a", "predictions.jsonl lacks 1"), ("a", "ab", "records.jsonl lacks 1")],
+)
+def test_missing_and_surplus_ids_are_refused(tmp_path, asked, given, where):
+    files = _files(tmp_path, map(_record, asked), [_prediction(n, PLAIN) for n in given])
+    with pytest.raises(UserError, match=rf"{where} of the records of .*: b\."):
+        list(answer_records(*files))
+
+
+def test_repeated_id_is_refused(tmp_path):
+    files = _files(tmp_path, [_record("a"), _record("a")], [_prediction("a", PLAIN)])
+    with pytest.raises(UserError, match="row 2: the id 'a' stands there twice"):
+        list(answer_records(*files))
+
+
+def test_no_response_and_no_error_is_refused(tmp_path):
+    files = _files(tmp_path, [_record("a")], [_prediction("a")])
+    with pytest.raises(UserError, match="neither a response nor an error"):
+        list(answer_records(*files))
+
+
+def test_script_writes_the_answers_without_torch(tmp_path):
+    records, predictions = _files(tmp_path, [_record("a", BEIJING)], [_prediction("a", PLAIN)])
+    scripts = Path(__file__).resolve().parents[1] / "scripts"
+    settings = {"extract": {"kind": "json", "fields": ["city", "date"]}}
+    code = (
+        "import runpy, sys; sys.argv = sys.argv[1:]; sys.path.insert(0, sys.argv[0] + '/..');"
+        "runpy.run_path(sys.argv[0], run_name='__main__'); assert 'torch' not in sys.modules"
+    )
+    command = [sys.executable, "-c", code, str(scripts / "extract_and_vote.py")]
+    command += ["--settings", json.dumps(settings), "--records", str(records)]
+    command += ["--predictions", str(predictions), "--out", str(tmp_path / "answers.jsonl")]
+    subprocess.run(command, check=True, env={"PYTHONPATH": str(scripts)})
+    assert [a["answer"] for a in read_jsonl(tmp_path / "answers.jsonl")] == [BEIJING]

@@ -1,5 +1,6 @@
-"""Files that are either whole or not there: JSON lines, JSON, hashes, manifests of model folders."""
+"""Files that are either whole or not there: text, JSON, JSON lines; and their hashes."""
 
+import codecs
 import hashlib
 import json
 import os
@@ -19,7 +20,7 @@ def whole(path: Path) -> Iterator[Path]:
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         yield partial
-        os.replace(partial, path)
+        partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
 
@@ -55,19 +56,29 @@ def write_jsonl(path: Path, rows: Iterable[dict]) -> int:
 
 def read_jsonl(path: Path) -> Iterator[dict]:
     """Yield the objects of a JSON-lines file; a broken line is a UserError with file and line."""
-    with Path(path).open(encoding="utf-8-sig") as file:
+    return (row for _, row in numbered_jsonl(path))
+
+
+def numbered_jsonl(path: Path) -> Iterator[tuple[int, dict]]:
+    """Yield (line number from 1, object) of a JSON-lines file, blank lines left out."""
+    with Path(path).open("rb") as file:
         for number, line in enumerate(file, start=1):
+            if number == 1:
+                line = line.removeprefix(codecs.BOM_UTF8)
             if not line.strip():
                 continue
+            where = f"{path}, line {number}"
             try:
-                row = json.loads(line)
+                row = json.loads(line.decode("utf-8"))
+            except UnicodeDecodeError:
+                raise UserError(f"{where}: not UTF-8. Save the file as UTF-8.") from None
             except json.JSONDecodeError as error:
                 raise UserError(
-                    f"{path}, line {number}: not valid JSON ({error.msg}). Mend or delete the line."
+                    f"{where}: not valid JSON ({error.msg}). Mend or delete the line."
                 ) from None
             if not isinstance(row, dict):
-                raise UserError(f"{path}, line {number}: a JSON object is expected on each line.")
-            yield row
+                raise UserError(f"{where}: a JSON object is expected on each line.")
+            yield number, row
 
 
 def sha256_file(path: Path) -> str:

@@ -1,0 +1,181 @@
+"""The accuracy table of a study: one row a metric, as CSV, Markdown and a page of its own."""
+
+import csv
+import io
+import logging
+from collections.abc import Iterable
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from snaketune.config.common import Name, Strict
+from snaketune.config.study import Published
+from snaketune.errors import UserError
+from snaketune.files import read_json
+
+log = logging.getLogger("snaketune")
+
+COLUMNS = (
+    "study",
+    "model",
+    "dataset",
+    "split",
+    "metric",
+    "n",
+    "correct",
+    "unparsed",
+    "errors",
+    "accuracy",
+    "ci_low",
+    "ci_high",
+    "majority_class",
+    "published",
+    "p_vs_base",
+    "responses_per_record",
+    "recipe_hash",
+)
+SHARES = ("accuracy", "ci_low", "ci_high", "majority_class", "published", "p_vs_base")
+"""Columns with numbers from 0 to 1; empty where there is none."""
+COUNTS = ("n", "correct", "unparsed", "errors", "responses_per_record")
+
+CLEARLY = 0.01
+"""A model that is more often right than the baseline, with a p below this, is marked."""
+
+
+class TableSettings(Strict):
+    """What tabulate.py is told about the study whose scores it gathers."""
+
+    study: Name
+    title: str
+    models: list[Name]
+    """In the order of the table."""
+    baseline: Name
+    scale: str
+    run: str
+    note: str = ""
+    """A sentence for readers of the numbers, printed above them."""
+    published: list[Published] = []
+
+
+def gather(settings: TableSettings, paths: Iterable[Path]) -> list[dict[str, Any]]:
+    """Rows of the table, from score files: by dataset and split as they come, metric, model."""
+    scores = [(path, read_json(path)) for path in paths]
+    for path, made in scores:
+        if made["study"] != settings.study or made["model"] not in settings.models:
+            raise UserError(
+                f"{path} holds scores of {made['study']}/{made['model']}, which is no model of "
+                f"study '{settings.study}'. Delete the file and run again."
+            )
+    published = {(p.model, p.dataset, p.metric): p.value for p in settings.published}
+    rows = [_row(made, line, published) for _, made in scores for line in made["metrics"]]
+    seen = {(row["model"], row["dataset"], row["metric"]) for row in rows}
+    for model, dataset, metric in sorted(published.keys() - seen):
+        log.warning(
+            "published: nothing was measured to set beside %s on %s, %s", model, dataset, metric
+        )
+    return _ordered(rows, settings.models)
+
+
+def _row(made: dict, line: dict, published: dict) -> dict[str, Any]:
+    found = published.get((made["model"], made["dataset"], line["metric"]))
+    return {column: {**made, **line, "published": found}[column] for column in COLUMNS}
+
+
+def _ordered(rows: list[dict], models: list[str]) -> list[dict]:
+    places = list(dict.fromkeys((row["dataset"], row["split"]) for row in rows))
+    metrics = list(dict.fromkeys(row["metric"] for row in rows))
+
+    def order(row: dict) -> tuple[int, int, int]:
+        return (
+            places.index((row["dataset"], row["split"])),
+            metrics.index(row["metric"]),
+            models.index(row["model"]),
+        )
+
+    return sorted(rows, key=order)
+
+
+def as_csv(rows: Iterable[dict]) -> str:
+    """The table as CSV: shares with six decimals, empty cells where there is no number."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        shares = {c: "" if row[c] is None else f"{row[c]:.6f}" for c in SHARES}
+        writer.writerow({**row, **shares})
+    return out.getvalue()
+
+
+def read_table(path: Path) -> list[dict[str, Any]]:
+    """Rows of an accuracy.csv, numbers as numbers and None for empty cells."""
+    with Path(path).open(encoding="utf-8", newline="") as file:
+        reader = csv.DictReader(file)
+        if tuple(reader.fieldnames or ()) != COLUMNS:
+            raise UserError(f"{path}: its first line is not that of an accuracy table.")
+        try:
+            return [_typed(row) for row in reader]
+        except ValueError as error:
+            raise UserError(f"{path}, line {reader.line_num}: {error}.") from None
+
+
+def _typed(row: dict[str, str]) -> dict[str, Any]:
+    shares = {c: float(row[c]) if row[c] else None for c in SHARES}
+    return {**row, **shares, **{c: int(row[c]) for c in COUNTS}}
+
+
+def percent(share: float | None) -> str:
+    """`97.3`, or a dash where there is no number."""
+    return "–" if share is None else f"{100 * share:.1f}"
+
+
+def with_interval(row: dict) -> str:
+    """`97.3 [95.7, 98.4]`, in percent."""
+    if row["accuracy"] is None:
+        return "–"
+    low, high = percent(row["ci_low"]), percent(row["ci_high"])
+    return f"{percent(row['accuracy'])} [{low}, {high}]"
+
+
+def p_value(p: float | None) -> str:
+    """A p to two digits; tiny ones as a bound, since their digits mean nothing."""
+    if p is None:
+        return "–"
+    return "< 0.0001" if p < 0.0001 else f"{p:.2g}"
+
+
+def sections(rows: list[dict], baseline: str) -> list[dict[str, Any]]:
+    """The table as people read it: a section a dataset and split, with the cells as text.
+
+    Each section is {"dataset", "split", "rows"}; each row has metric, model, accuracy, n, correct,
+    unparsed, errors, majority, published, p and `beats`: it is clearly better than the baseline.
+    """
+    base = {
+        (row["dataset"], row["split"], row["metric"]): row["accuracy"]
+        for row in rows
+        if row["model"] == baseline
+    }
+    return [
+        {
+            "dataset": dataset,
+            "split": split,
+            "rows": [_cells(row, base.get((dataset, split, row["metric"]))) for row in group],
+        }
+        for (dataset, split), group in groupby(rows, key=lambda row: (row["dataset"], row["split"]))
+    ]
+
+
+def _cells(row: dict, base: float | None) -> dict[str, Any]:
+    p = row["p_vs_base"]
+    return {
+        "metric": row["metric"],
+        "model": row["model"],
+        "accuracy": with_interval(row),
+        "n": row["n"],
+        "correct": row["correct"],
+        "unparsed": row["unparsed"],
+        "errors": row["errors"],
+        "majority": percent(row["majority_class"]),
+        "published": percent(row["published"]),
+        "p": p_value(p),
+        "beats": p is not None and p < CLEARLY and base is not None and row["accuracy"] > base,
+    }

@@ -1,0 +1,234 @@
+"""The accuracy table: its rows and their order, its three forms, and what the terminal shows."""
+
+import csv
+import html.parser
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from snaketune.errors import UserError
+from snaketune.files import write_json, write_text
+from snaketune.pages import as_html, as_markdown
+from snaketune.showing import aligned, summary, width
+from snaketune.tables import COLUMNS, TableSettings, as_csv, gather, p_value, read_table, sections
+
+SCRIPTS = Path(__file__).resolve().parents[1] / "scripts"
+METRICS = ("valid_json", "field_match:city", "exact_match", "exact_match_normalised")
+
+
+def _settings(**over):
+    return TableSettings.model_validate(
+        {
+            "study": "weather",
+            "title": "Weather <天气> | *x*",
+            "models": ["base", "tuned", "tuned_qlora"],
+            "baseline": "base",
+            "scale": "demo",
+            "run": "demo",
+            "note": "Says nothing about the papers' models & numbers.",
+            **over,
+        }
+    )
+
+
+def _score(folder: Path, model: str, dataset="weather", correct=90, p=1e-9, n=100) -> Path:
+    line = {
+        "n": n,
+        "correct": correct,
+        "unparsed": 3,
+        "errors": 1,
+        "accuracy": correct / n if n else None,
+        "ci_low": 0.8254439,
+        "ci_high": 0.9447,
+        "majority_class": 1 / 3,
+        "p_vs_base": None if model == "base" else p,
+    }
+    made = {
+        "study": "weather",
+        "model": model,
+        "dataset": dataset,
+        "split": "test",
+        "responses_per_record": 1,
+        "recipe_hash": "" if model == "base" else "0123456789ab",
+        "without_gold": 0,
+        "metrics": [{"metric": metric, **line} for metric in METRICS],
+    }
+    path = folder / model / dataset / "test.json"
+    write_json(path, made)
+    return path
+
+
+@pytest.fixture
+def scores(tmp_path):
+    return [
+        _score(tmp_path, "tuned_qlora", correct=19, p=0.002),
+        _score(tmp_path, "tuned"),
+        _score(tmp_path, "base", correct=20),
+        _score(tmp_path, "base", "handwritten", n=0, correct=0),
+        _score(tmp_path, "tuned", "handwritten", p=0.02),
+    ]
+
+
+def test_rows_come_by_dataset_metric_and_model(scores):
+    rows = gather(_settings(), scores)
+    assert [(r["dataset"], r["metric"], r["model"]) for r in rows] == [
+        *((("weather", m, model)) for m in METRICS for model in ("base", "tuned", "tuned_qlora")),
+        *((("handwritten", m, model)) for m in METRICS for model in ("base", "tuned")),
+    ]
+
+
+def test_csv_is_read_back_as_it_was(scores, tmp_path):
+    rows = gather(_settings(), scores)
+    write_text(tmp_path / "a.csv", as_csv(rows))
+    with (tmp_path / "a.csv").open(encoding="utf-8", newline="") as file:
+        raw = list(csv.DictReader(file))
+    assert tuple(raw[0]) == COLUMNS
+    assert raw[0]["majority_class"] == "0.333333"
+    assert raw[0]["p_vs_base"] == raw[0]["published"] == raw[0]["recipe_hash"] == ""
+    assert raw[1]["p_vs_base"] == "0.000000"
+    back = read_table(tmp_path / "a.csv")
+    assert [r["accuracy"] for r in back] == [r["accuracy"] for r in rows]
+    assert [r["n"] for r in back] == [r["n"] for r in rows]
+
+
+def test_published_numbers_stand_beside_their_metric(scores, caplog):
+    numbers = [
+        {"model": "tuned", "dataset": "weather", "metric": "valid_json", "value": 0.75},
+        {"model": "tuned", "dataset": "weather", "metric": "f1", "value": 0.5},
+    ]
+    rows = gather(_settings(published=numbers), scores)
+    found = {(r["model"], r["dataset"], r["metric"]): r["published"] for r in rows}
+    assert found.pop(("tuned", "weather", "valid_json")) == 0.75
+    assert set(found.values()) == {None}
+    assert "nothing was measured to set beside tuned on weather, f1" in caplog.text
+
+
+def test_only_a_model_clearly_better_than_the_baseline_is_marked(scores):
+    rows = gather(_settings(), scores)
+    first, second = sections(rows, "base")
+    assert {r["model"] for r in first["rows"] if r["beats"]} == {"tuned"}
+    assert not any(r["beats"] for r in second["rows"])
+    tuned = next(r for r in first["rows"] if r["model"] == "tuned")
+    assert tuned["accuracy"] == "90.0 [82.5, 94.5]"
+    assert second["rows"][0]["accuracy"] == "–"
+
+
+class _Page(html.parser.HTMLParser):
+    """Collects tags, attributes and text."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.attributes, self.text = [], [], ""
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += attrs
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def test_page_needs_nothing_besides_itself_and_escapes_its_text(scores):
+    settings = _settings()
+    page = as_html(settings, sections(gather(settings, scores), "base"))
+    seen = _Page(page)
+    assert {"link", "script", "img", "iframe"}.isdisjoint(seen.tags)
+    assert {"src", "href"}.isdisjoint(name for name, _ in seen.attributes)
+    assert not re.search(r"https?:|url\(|@import", page)
+    assert "prefers-color-scheme: dark" in page
+    assert "<天气>" not in page
+    for words in ("Weather <天气> | *x*", settings.note, "scale “demo”", "▲ 90.0 [82.5, 94.5]"):
+        assert words in seen.text
+    assert seen.tags.count("table") == 2
+    assert seen.tags.count("tr") == 2 + 4 * 3 + 4 * 2
+    assert not as_html(_settings(note=""), []).count('class="note"')
+
+
+def test_markdown_keeps_its_columns_and_escapes_its_text(scores):
+    settings = _settings()
+    text = as_markdown(settings, sections(gather(settings, scores), "base"))
+    assert text.startswith("# Weather \\<天气\\> \\| \\*x\\*\n")
+    lines = [line for line in text.splitlines() if line.startswith("| ")]
+    assert len(lines) == 2 * 2 + 4 * 3 + 4 * 2
+    assert {len(re.findall(r"(?<!\\)\|", line)) for line in lines} == {11}
+    assert "| valid_json | tuned | ▲ 90.0 [82.5, 94.5] | 100 | 90 | 3 | 1 | 33.3 | – |" in text
+
+
+@pytest.mark.parametrize(
+    ("p", "text"),
+    [(None, "–"), (1.0, "1"), (0.0214, "0.021"), (0.00012, "0.00012"), (0, "< 0.0001")],
+)
+def test_p_values(p, text):
+    assert p_value(p) == text
+
+
+def test_scores_of_another_study_are_refused(scores, tmp_path):
+    with pytest.raises(UserError, match="weather/base, which is no model of study 'other'"):
+        gather(_settings(study="other"), [_score(tmp_path, "base")])
+
+
+def test_a_table_of_another_kind_is_refused(tmp_path):
+    write_text(tmp_path / "a.csv", "a,b\n1,2\n")
+    with pytest.raises(UserError, match="not that of an accuracy table"):
+        read_table(tmp_path / "a.csv")
+    row = dict.fromkeys(COLUMNS, "x")
+    write_text(tmp_path / "b.csv", f"{','.join(COLUMNS)}\n{','.join(row.values())}\n")
+    with pytest.raises(UserError, match=r"b\.csv, line 2: could not convert"):
+        read_table(tmp_path / "b.csv")
+
+
+def test_terminal_columns_stay_aligned_with_wide_characters():
+    assert width("天气a：") == 7
+    lines = aligned([["天气", "n"], ["weather", "10"]])
+    assert lines == ["天气      n", "weather  10"]
+
+
+def test_scripts_from_scores_to_the_terminal(scores, tmp_path):
+    folder = tmp_path / "demo" / "weather"
+    command = [sys.executable, str(SCRIPTS / "tabulate.py"), "--settings"]
+    command += [_settings().model_dump_json(), "--scores", *map(str, scores)]
+    for kind, name in (("csv", "csv"), ("markdown", "md"), ("html", "html")):
+        command += [f"--{kind}", str(folder / f"accuracy.{name}")]
+    subprocess.run(command, check=True)
+    write_text(folder / "figures" / "accuracy.svg", "<svg/>")
+    write_text(tmp_path / "demo" / "report.html", "<html></html>")
+    shown = subprocess.run(
+        [sys.executable, str(SCRIPTS / "show_results.py"), "--results", str(tmp_path / "demo")],
+        check=True,
+        capture_output=True,
+        encoding="utf-8",
+    ).stdout
+    lines = [line.split() for line in shown.splitlines()]
+    assert lines[0] == ["weather"]
+    assert lines[1] == ["weather", "/", "test", "n", *METRICS[:3]]
+    assert lines[3] == ["tuned", "100", *(["90.0", "%", "[82.5,", "94.5]"] * 3)]
+    assert lines[6] == ["base", "0", "–", "–", "–"]
+    for name in ("weather/accuracy.html", "weather/figures/accuracy.svg", "report.html"):
+        assert str(tmp_path / "demo" / name) in shown
+    assert summary(tmp_path / "demo") == shown.rstrip("\n")
+
+
+def test_a_run_without_results_says_so(tmp_path):
+    done = subprocess.run(
+        [sys.executable, str(SCRIPTS / "show_results.py"), "--results", str(tmp_path)],
+        capture_output=True,
+        encoding="utf-8",
+    )
+    assert done.returncode == 1
+    assert "Run snakemake first" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_settings_say_what_is_wrong(tmp_path, scores):
+    settings = json.dumps({**json.loads(_settings().model_dump_json()), "titel": "x"})
+    command = [sys.executable, str(SCRIPTS / "tabulate.py"), "--settings", settings]
+    command += ["--scores", str(scores[0]), "--csv", "a", "--markdown", "b", "--html", "c"]
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "did you mean 'title'?" in done.stderr
+    assert not list(tmp_path.glob("[abc]"))

@@ -1,0 +1,51 @@
+# make demo       the environment, all studies at demo scale, the report
+# make test       the same environment, all checks and tests
+# make test-fast  what runs in under a minute
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+# One thread a job: several jobs side by side use small machines better.
+export OMP_NUM_THREADS ?= 1
+export PYTHONHASHSEED := 0
+
+.PHONY: demo test test-fast lint format schema lock clean
+.DEFAULT_GOAL := demo
+
+demo: $(INSTALLED)
+	snakemake --cores all
+	scripts/make_report.sh results/demo
+	python scripts/show_results.py --results results/demo
+
+test: lint
+	pytest -q
+
+test-fast: $(INSTALLED)
+	pytest -q -m "not slow"
+
+lint: $(INSTALLED)
+	ruff format --check .
+	ruff check .
+	snakefmt --check Snakefile rules
+	snakemake --lint
+
+format: $(INSTALLED)
+	ruff format .
+	ruff check --fix .
+	snakefmt Snakefile rules
+
+# The JSON schemas that editors read, from the pydantic models.
+schema: $(INSTALLED)
+	python scripts/write_schema.py
+
+clean:
+	rm -rf results/demo .snaketune
+
+$(INSTALLED): requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or newer is needed; name one with: make PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet -r requirements.lock
+	touch $@

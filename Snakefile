@@ -1,0 +1,50 @@
+# Snaketune: fine-tuning studies as one DAG, from raw data to accuracy tables.
+#
+#   snakemake --cores all                  every study of config/config.yaml (the demo)
+#   snakemake weather --cores all          one study
+#   snakemake -n                           the whole plan, nothing run
+#   snakemake --configfile config/paper.yaml --cores all --resources gpu=1
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+
+configfile: "config/config.yaml"
+
+
+include: "rules/common.smk"
+
+
+report: "report/workflow.rst"
+
+
+pathvars:
+    results=f"results/{RUN}",
+    logs=f"results/{RUN}/logs",
+    benchmarks=f"results/{RUN}/benchmarks",
+
+
+include: "rules/acquire.smk"
+include: "rules/prepare.smk"
+include: "rules/base.smk"
+include: "rules/train.smk"
+include: "rules/merge.smk"
+include: "rules/predict.smk"
+include: "rules/evaluate.smk"
+include: "rules/report.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        [results_of(study) for study in STUDIES],
+
+
+# One target a study, so that `snakemake weather` is a command.
+for study in STUDIES:
+
+    rule:
+        name:
+            study
+        input:
+            results_of(study),

@@ -1,0 +1,57 @@
+# Stage acquire.
+# Takes: seeded generators of the config, files of the user.
+# Gives: {study}/raw/{dataset}.jsonl, one record a line.
+
+
+def source_files(wildcards):
+    """Files that a dataset's source reads."""
+    source = item(wildcards, "datasets")["source"]
+    return [source[key] for key in ("cities", "path") if source.get(key)]
+
+
+def source_settings(wildcards):
+    return json.dumps({"source": item(wildcards, "datasets")["source"]}, ensure_ascii=False)
+
+
+rule synthesise:
+    input:
+        source_files,
+    output:
+        "<results>/{study}/raw/{dataset}.jsonl",
+    log:
+        "<logs>/{study}/synthesise/{dataset}.log",
+    benchmark:
+        "<benchmarks>/{study}/synthesise/{dataset}.tsv"
+    wildcard_constraints:
+        study=source_kind("weather"),
+    conda:
+        "../envs/data.yaml"
+    params:
+        settings=source_settings,
+        code=code_of("synthesise"),
+    message:
+        "{wildcards.study}: generate the records of {wildcards.dataset}"
+    shell:
+        "python scripts/synthesise.py --settings {params.settings:q} --out {output:q} --log {log:q}"
+
+
+rule fetch:
+    input:
+        source_files,
+    output:
+        "<results>/{study}/raw/{dataset}.jsonl",
+    log:
+        "<logs>/{study}/fetch/{dataset}.log",
+    benchmark:
+        "<benchmarks>/{study}/fetch/{dataset}.tsv"
+    wildcard_constraints:
+        study=source_kind("file"),
+    conda:
+        "../envs/data.yaml"
+    params:
+        settings=source_settings,
+        code=code_of("fetch"),
+    message:
+        "{wildcards.study}: read the records of {wildcards.dataset} from {input}"
+    shell:
+        "python scripts/fetch.py --settings {params.settings:q} --out {output:q} --log {log:q}"

@@ -1,0 +1,91 @@
+# Stage base.
+# Takes: a hub id, a folder, or the settings of a pretraining.
+# Gives: bases/{base}/source.json, which says where the weights are and what they hash to.
+
+
+def base_settings(wildcards):
+    return json.dumps({"name": wildcards.base, "base": BASES[wildcards.base]})
+
+
+def pretrain_settings(wildcards):
+    return json.dumps(BASES[wildcards.base]["settings"])
+
+
+def base_files(wildcards):
+    """Files that say that a folder of weights changed."""
+    base = BASES[wildcards.base]
+    folder = base.get("path", "resources/tiny-base")
+    return [str(path) for path in sorted(Path(folder).glob("*.safetensors"))] + [
+        f"{folder}/config.json"
+    ]
+
+
+rule locate_base:
+    input:
+        base_files,
+    output:
+        "<results>/bases/{base}/source.json",
+    log:
+        "<logs>/bases/locate_base/{base}.log",
+    benchmark:
+        "<benchmarks>/bases/locate_base/{base}.tsv"
+    wildcard_constraints:
+        base=any_of(bases_from("tiny", "local")),
+    conda:
+        "../envs/data.yaml"
+    params:
+        settings=base_settings,
+    message:
+        "Check the weights of base {wildcards.base}"
+    shell:
+        "python scripts/locate_base.py --settings {params.settings:q} --out {output:q} --log {log:q}"
+
+
+rule download_base:
+    output:
+        "<results>/bases/{base}/source.json",
+    log:
+        "<logs>/bases/download_base/{base}.log",
+    benchmark:
+        "<benchmarks>/bases/download_base/{base}.tsv"
+    wildcard_constraints:
+        base=any_of(bases_from("hub")),
+    retries: 2
+    conda:
+        "../envs/train.yaml"
+    params:
+        settings=base_settings,
+        folder=subpath(output[0], parent=True),
+    message:
+        "Download base {wildcards.base} from the hub"
+    shell:
+        "python scripts/download_base.py --settings {params.settings:q}"
+        " --folder {params.folder:q}/model --out {output:q} --log {log:q}"
+
+
+rule pretrain_tiny_base:
+    output:
+        "<results>/bases/{base}/source.json",
+    log:
+        "<logs>/bases/pretrain_tiny_base/{base}.log",
+    benchmark:
+        "<benchmarks>/bases/pretrain_tiny_base/{base}.tsv"
+    wildcard_constraints:
+        base=any_of(bases_from("pretrain")),
+    conda:
+        "../envs/train.yaml"
+    threads: 2
+    resources:
+        mem_mb=4000,
+        runtime=240,
+    params:
+        settings=base_settings,
+        pretraining=pretrain_settings,
+        folder=subpath(output[0], parent=True),
+    message:
+        "Pretrain the tiny base {wildcards.base} from random weights"
+    shell:
+        "python scripts/pretrain_tiny_base.py --settings {params.pretraining:q}"
+        " --out {params.folder:q}/model --log {log:q}"
+        " && python scripts/locate_base.py --settings {params.settings:q}"
+        " --folder {params.folder:q}/model --out {output:q}"

@@ -1,0 +1,88 @@
+# The checked config, and the functions that hand each rule just its slice of it.
+import json
+import re
+import sys
+
+sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
+
+from snaketune.code import code_of
+from snaketune.config.resolve import resolve
+from snaketune.errors import UserError
+
+try:
+    config = resolve(config)
+except UserError as error:
+    sys.exit(f"The config is not right, so nothing was started.\n{error}")
+
+RUN = config["run"]
+STUDIES = config["studies"]
+BASES = config["bases"]
+MACHINE = config["machine"]
+
+
+def any_of(names):
+    """Wildcard pattern of just these names; of none it matches nothing."""
+    return "|".join(re.escape(name) for name in names) or "(?!)"
+
+
+def all_names(kind):
+    """Names of every study's datasets, adapters or models."""
+    return sorted({name for study in STUDIES.values() for name in study[kind]})
+
+
+def studies_where(kind, path, holds):
+    """Pattern for {study}, matching only where `path`, with a name for {name}, fits `holds`."""
+    cases = [
+        f"(?={re.escape(f'{study}/{path.format(name=name)}')}){re.escape(study)}"
+        for study, settings in STUDIES.items()
+        for name, item in settings[kind].items()
+        if holds(item)
+    ]
+    return f"(?:{'|'.join(cases)})" if cases else "(?!)"
+
+
+def source_kind(*kinds):
+    """Pattern for {study} where the dataset's source is of one of these kinds."""
+    return studies_where(
+        "datasets", "raw/{name}.jsonl", lambda item: item["source"]["kind"] in kinds
+    )
+
+
+def bases_from(*sources):
+    """Names of the bases that come from one of these sources."""
+    return [name for name, base in BASES.items() if base["source"] in sources]
+
+
+def item(wildcards, kind):
+    """The config of the dataset, adapter or model (`kind` in the plural) that a job is about."""
+    return STUDIES[wildcards.study][kind][getattr(wildcards, kind.removesuffix("s"))]
+
+
+def is_merged(model):
+    """Whether a model's adapter is merged into full weights before it answers."""
+    return bool(model["adapter"] and model["merge"])
+
+
+def evaluations_of(study):
+    """Every (model, dataset, split) that a study scores."""
+    for evaluation in STUDIES[study]["evaluations"]:
+        for model in evaluation["models"]:
+            yield model, evaluation["dataset"], evaluation["split"]
+
+
+def results_of(study):
+    """What `snakemake STUDY` makes."""
+    made = [f"<results>/{study}/accuracy.{kind}" for kind in ("csv", "md", "html")]
+    made.append(f"<results>/{study}/figures/accuracy.svg")
+    if STUDIES[study]["adapters"]:
+        made.append(f"<results>/{study}/figures/loss.svg")
+    return made
+
+
+wildcard_constraints:
+    study=any_of(STUDIES),
+    base=any_of(BASES),
+    dataset=any_of(all_names("datasets")),
+    adapter=any_of(all_names("adapters")),
+    model=any_of(all_names("models")),
+    split="train|validation|test",

@@ -1,0 +1,66 @@
+# Stage merge.
+# Takes: a base and an adapter trained on it.
+# Gives: {study}/merged/{model}/, full weights whose logits were compared with the unmerged model's.
+
+
+def base_of_model(wildcards):
+    return f"<results>/bases/{item(wildcards, 'models')['base']}/source.json"
+
+
+def adapter_file(name):
+    def path(wildcards):
+        return f"<results>/{{study}}/adapters/{item(wildcards, 'models')['adapter']}/{name}"
+
+    return path
+
+
+def parity_records(wildcards):
+    """Prompts for the comparison of logits: what the adapter was validated on, else trained on."""
+    adapter = STUDIES[wildcards.study]["adapters"][item(wildcards, "models")["adapter"]]
+    share = STUDIES[wildcards.study]["datasets"][adapter["dataset"]]["split"]["validation"]
+    split = "validation" if share else "train"
+    return f"<results>/{{study}}/data/{adapter['dataset']}/{split}.jsonl"
+
+
+rule merge_adapter:
+    input:
+        base=base_of_model,
+        recipe=adapter_file("recipe.yaml"),
+        adapter=adapter_file("adapter_model.safetensors"),
+        config=adapter_file("adapter_config.json"),
+        records=parity_records,
+    output:
+        weights="<results>/{study}/merged/{model}/model.safetensors",
+        config="<results>/{study}/merged/{model}/config.json",
+        tokenizer="<results>/{study}/merged/{model}/tokenizer.json",
+        manifest="<results>/{study}/merged/{model}/manifest.json",
+        parity=report(
+            "<results>/{study}/merged/{model}/parity.json",
+            caption="../report/parity.rst",
+            category="{study}",
+            subcategory="Training",
+            labels={"adapter": "{model}", "what": "merged against unmerged"},
+        ),
+    log:
+        "<logs>/{study}/merge_adapter/{model}.log",
+    benchmark:
+        "<benchmarks>/{study}/merge_adapter/{model}.tsv"
+    wildcard_constraints:
+        study=studies_where("models", "merged/{name}/", is_merged),
+    conda:
+        "../envs/train.yaml"
+    threads: MACHINE["threads"]
+    resources:
+        gpu=MACHINE["gpu"],
+        gpu_model=MACHINE["gpu_model"],
+        mem_mb=MACHINE["mem_mb"],
+        runtime=MACHINE["runtime"],
+    params:
+        adapter=subpath(input.adapter, parent=True),
+        folder=subpath(output.weights, parent=True),
+    message:
+        "{wildcards.study}: merge the adapter of model {wildcards.model} into its base"
+    shell:
+        "python scripts/merge_adapter.py --base {input.base:q} --recipe {input.recipe:q}"
+        " --adapter {params.adapter:q} --records {input.records:q} --out {params.folder:q}"
+        " --threads {threads} --log {log:q}"

@@ -1,0 +1,127 @@
+# Stage report.
+# Takes: all scores of a study, the loss of each adapter.
+# Gives: {study}/accuracy.{csv,md,html}, {study}/figures/*.svg, marked for Snakemake's report.
+
+
+def scores_of_study(wildcards):
+    return [
+        f"<results>/{{study}}/scores/{model}/{dataset}/{split}.json"
+        for model, dataset, split in evaluations_of(wildcards.study)
+    ]
+
+
+def table_settings(wildcards):
+    study = STUDIES[wildcards.study]
+    return json.dumps(
+        {
+            "study": wildcards.study,
+            "title": study["title"],
+            "note": config["note"],
+            "published": study["published"],
+            "models": list(study["models"]),
+            "baseline": study["baseline"],
+            "scale": config["scale"],
+            "run": RUN,
+        },
+        ensure_ascii=False,
+    )
+
+
+def title_settings(wildcards):
+    return json.dumps({"title": STUDIES[wildcards.study]["title"]}, ensure_ascii=False)
+
+
+def losses_of_study(wildcards):
+    return [
+        f"<results>/{{study}}/adapters/{adapter}/loss.csv"
+        for adapter in STUDIES[wildcards.study]["adapters"]
+    ]
+
+
+def loss_arguments(wildcards, input):
+    """`adapter=file` for each curve."""
+    return [f"{Path(path).parent.name}={path}" for path in input]
+
+
+rule tabulate:
+    input:
+        scores_of_study,
+    output:
+        csv="<results>/{study}/accuracy.csv",
+        markdown="<results>/{study}/accuracy.md",
+        html=report(
+            "<results>/{study}/accuracy.html",
+            caption="../report/accuracy_table.rst",
+            category="{study}",
+            subcategory="Accuracy",
+            labels={"what": "table"},
+        ),
+    log:
+        "<logs>/{study}/tabulate.log",
+    benchmark:
+        "<benchmarks>/{study}/tabulate.tsv"
+    conda:
+        "../envs/report.yaml"
+    params:
+        settings=table_settings,
+        code=code_of("tabulate"),
+    message:
+        "{wildcards.study}: write the accuracy table"
+    shell:
+        "python scripts/tabulate.py --settings {params.settings:q} --scores {input:q}"
+        " --csv {output.csv:q} --markdown {output.markdown:q} --html {output.html:q} --log {log:q}"
+
+
+rule draw_accuracy:
+    input:
+        rules.tabulate.output.csv,
+    output:
+        report(
+            "<results>/{study}/figures/accuracy.svg",
+            caption="../report/accuracy.rst",
+            category="{study}",
+            subcategory="Accuracy",
+            labels={"what": "figure"},
+        ),
+    log:
+        "<logs>/{study}/draw_accuracy.log",
+    benchmark:
+        "<benchmarks>/{study}/draw_accuracy.tsv"
+    conda:
+        "../envs/report.yaml"
+    params:
+        settings=title_settings,
+        code=code_of("draw_accuracy"),
+    message:
+        "{wildcards.study}: draw the accuracies with their intervals"
+    shell:
+        "python scripts/draw_accuracy.py --settings {params.settings:q} --table {input:q}"
+        " --out {output:q} --log {log:q}"
+
+
+rule draw_loss:
+    input:
+        losses_of_study,
+    output:
+        report(
+            "<results>/{study}/figures/loss.svg",
+            caption="../report/loss.rst",
+            category="{study}",
+            subcategory="Training",
+            labels={"adapter": "all", "what": "loss"},
+        ),
+    log:
+        "<logs>/{study}/draw_loss.log",
+    benchmark:
+        "<benchmarks>/{study}/draw_loss.tsv"
+    conda:
+        "../envs/report.yaml"
+    params:
+        settings=title_settings,
+        losses=loss_arguments,
+        code=code_of("draw_loss"),
+    message:
+        "{wildcards.study}: draw the loss of every adapter"
+    shell:
+        "python scripts/draw_loss.py --settings {params.settings:q} --loss {params.losses:q}"
+        " --out {output:q} --log {log:q}"

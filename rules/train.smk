@@ -1,0 +1,86 @@
+# Stage train.
+# Takes: a base, {study}/data/{dataset}/{train,validation}.jsonl.
+# Gives: {study}/adapters/{adapter}/recipe.yaml, then the adapter with its loss and metrics.
+
+
+def recipe_settings(wildcards):
+    """All that decides a training run, apart from base and data: the recipe's content."""
+    adapter = item(wildcards, "adapters")
+    study = STUDIES[wildcards.study]
+    prompt = adapter["prompt"] or study["datasets"][adapter["dataset"]]["prompt"]
+    return json.dumps(
+        {
+            "study": wildcards.study,
+            "name": wildcards.adapter,
+            "adapter": adapter,
+            "prompt": study["prompts"][prompt],
+        },
+        ensure_ascii=False,
+    )
+
+
+def base_of_adapter(wildcards):
+    return f"<results>/bases/{item(wildcards, 'adapters')['base']}/source.json"
+
+
+def training_split(split):
+    def path(wildcards):
+        return f"<results>/{{study}}/data/{item(wildcards, 'adapters')['dataset']}/{split}.jsonl"
+
+    return path
+
+
+rule write_recipe:
+    output:
+        "<results>/{study}/adapters/{adapter}/recipe.yaml",
+    log:
+        "<logs>/{study}/write_recipe/{adapter}.log",
+    benchmark:
+        "<benchmarks>/{study}/write_recipe/{adapter}.tsv"
+    conda:
+        "../envs/data.yaml"
+    params:
+        settings=recipe_settings,
+    message:
+        "{wildcards.study}: write the recipe of adapter {wildcards.adapter}"
+    shell:
+        "python scripts/write_recipe.py --settings {params.settings:q} --out {output:q} --log {log:q}"
+
+
+rule train_adapter:
+    input:
+        recipe=rules.write_recipe.output[0],
+        base=base_of_adapter,
+        train=training_split("train"),
+        validation=training_split("validation"),
+    output:
+        weights="<results>/{study}/adapters/{adapter}/adapter_model.safetensors",
+        config="<results>/{study}/adapters/{adapter}/adapter_config.json",
+        loss="<results>/{study}/adapters/{adapter}/loss.csv",
+        metrics=report(
+            "<results>/{study}/adapters/{adapter}/metrics.json",
+            caption="../report/training.rst",
+            category="{study}",
+            subcategory="Training",
+            labels={"adapter": "{adapter}", "what": "speed, memory, versions"},
+        ),
+    log:
+        "<logs>/{study}/train_adapter/{adapter}.log",
+    benchmark:
+        "<benchmarks>/{study}/train_adapter/{adapter}.tsv"
+    conda:
+        "../envs/train.yaml"
+    threads: MACHINE["threads"]
+    resources:
+        gpu=MACHINE["gpu"],
+        gpu_model=MACHINE["gpu_model"],
+        mem_mb=MACHINE["mem_mb"],
+        runtime=MACHINE["runtime"],
+    params:
+        folder=subpath(output.weights, parent=True),
+    message:
+        "{wildcards.study}: train adapter {wildcards.adapter}"
+    shell:
+        "python scripts/train_adapter.py --recipe {input.recipe:q} --base {input.base:q}"
+        " --train {input.train:q} --validation {input.validation:q} --out {params.folder:q}"
+        " --checkpoints .snaketune/checkpoints --threads {threads} --log {log:q}"

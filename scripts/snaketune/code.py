@@ -1,0 +1,61 @@
+"""What a script's code says, apart from comments and layout, so that only a real change re-runs."""
+
+import ast
+import hashlib
+from functools import cache
+from pathlib import Path
+
+SCRIPTS = Path(__file__).resolve().parents[1]
+
+
+@cache
+def code_of(script: str) -> str:
+    """12 hex digits over scripts/`script`.py and every snaketune module that it imports.
+
+    Comments, docstrings and formatting do not count. Light rules carry it as a parameter. Rules
+    that train, generate or buy answers do not: an upgrade must not throw away days of work.
+    """
+    seen: dict[Path, str] = {}
+    waiting = [SCRIPTS / f"{script}.py"]
+    while waiting:
+        path = waiting.pop()
+        if path not in seen:
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            seen[path] = ast.dump(_without_docstrings(tree))
+            waiting.extend(_imported(tree))
+    text = "\n".join(f"{path.relative_to(SCRIPTS)} {seen[path]}" for path in sorted(seen))
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _without_docstrings(tree: ast.Module) -> ast.Module:
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list):
+            node.body = [part for part in body if not _is_string(part)]
+    return tree
+
+
+def _is_string(node: ast.AST) -> bool:
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    )
+
+
+def _imported(tree: ast.Module) -> list[Path]:
+    """Files of the snaketune modules that a module names in its import statements."""
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module)
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+    paths = (
+        SCRIPTS / f"{name.replace('.', '/')}" for name in names if name.startswith("snaketune")
+    )
+    files = [
+        p.with_suffix(".py") if p.with_suffix(".py").is_file() else p / "__init__.py" for p in paths
+    ]
+    return [file for file in files if file.is_file()]

@@ -1,0 +1,158 @@
+"""From YAML files to the checked, complete config that the rules see."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from snaketune.config.common import nearest
+from snaketune.config.data import FileSource, WeatherSource
+from snaketune.config.run import Run
+from snaketune.config.study import Study
+from snaketune.config.tuning import LocalBase
+from snaketune.errors import UserError
+
+
+class UniqueKeys(yaml.SafeLoader):
+    """A YAML loader that refuses a key written twice, where YAML would keep the last in silence."""
+
+    def construct_mapping(self, node, deep=False):
+        seen: dict[Any, int] = {}
+        for key_node, _ in node.value:
+            if key_node.tag == "tag:yaml.org,2002:merge":
+                continue
+            key = self.construct_object(key_node, deep=True)
+            line = key_node.start_mark.line + 1
+            if key in seen:
+                raise UserError(
+                    f"{node.start_mark.name}, line {line}: key '{key}' stands here a second time "
+                    f"(first on line {seen[key]}). Keep one."
+                )
+            seen[key] = line
+        return super().construct_mapping(node, deep)
+
+
+def read_yaml(path: Path) -> dict:
+    """Read a YAML mapping; a broken file is a UserError with its line."""
+    try:
+        with Path(path).open(encoding="utf-8") as file:
+            data = yaml.load(file, Loader=UniqueKeys)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise UserError(f"{path}, line {line}: not valid YAML ({error.problem}).") from None
+    except UnicodeDecodeError:
+        raise UserError(f"{path}: not UTF-8 text; save it as UTF-8.") from None
+    if not isinstance(data, dict):
+        raise UserError(f"{path}: keys and values are expected, as in the shipped studies.")
+    return data
+
+
+def merged(base: Any, over: Any) -> Any:
+    """`over` laid on `base`: mappings key by key, everything else replaced whole."""
+    if isinstance(base, dict) and isinstance(over, dict):
+        keys = dict.fromkeys([*base, *over])
+        return {k: merged(base.get(k), over[k]) if k in over else base[k] for k in keys}
+    return over
+
+
+def validated(model: type[BaseModel], data: dict, where: str) -> Any:
+    """`data` as `model`; all that is wrong with it is one UserError, a line each."""
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        lines = [f"{where}: {_place(item['loc'])}{_say(item)}" for item in error.errors()]
+        raise UserError("\n".join(lines)) from None
+
+
+def _place(loc: tuple) -> str:
+    return ".".join(str(part) for part in loc) + ": " if loc else ""
+
+
+def _say(item: Any) -> str:
+    message = item["msg"].removeprefix("Value error, ")
+    value = item["input"]
+    if item["type"] not in ("value_error", "missing") and isinstance(value, str | int | float):
+        message += f" (here: {value!r})"
+    return message
+
+
+def study_path(entry: str) -> Path:
+    """The file of a study named in `studies:`, either shipped by name or a path."""
+    path = (
+        Path(entry) if entry.endswith((".yaml", ".yml")) else Path(f"config/studies/{entry}.yaml")
+    )
+    if not path.is_file():
+        known = sorted(p.stem for p in Path("config/studies").glob("*.yaml"))
+        raise UserError(f"studies: no file {path}. {nearest(entry, known)}")
+    return path
+
+
+def load_study(path: Path, scale: str) -> Study:
+    """Read a study's YAML and lay its entry of `scales` over it."""
+    data = read_yaml(path)
+    scales = data.pop("scales", None) or {}
+    if scales and scale not in scales:
+        raise UserError(f"{path}: scales: no scale '{scale}'. {nearest(scale, scales)}")
+    study = validated(Study, merged(data, scales.get(scale) or {}), str(path))
+    _check_files(study, path)
+    return study
+
+
+def _check_files(study: Study, path: Path) -> None:
+    """Find what is missing or unreadable now, not after an hour of other jobs."""
+    from snaketune.bases import check_model_folder
+    from snaketune.cities import read_cities
+
+    for key, dataset in study.datasets.items():
+        source = dataset.source
+        if isinstance(source, WeatherSource):
+            _explained(f"{path}: datasets.{key}.source.cities", read_cities, Path(source.cities))
+        if isinstance(source, FileSource) and not Path(source.path).is_file():
+            raise UserError(f"{path}: datasets.{key}.source.path: no file {source.path}")
+    for key, base in study.bases.items():
+        if isinstance(base, LocalBase):
+            _explained(f"{path}: bases.{key}.path", check_model_folder, Path(base.path))
+
+
+def _explained(where: str, check: Callable, *arguments: Any) -> None:
+    try:
+        check(*arguments)
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from None
+
+
+def resolve(config: dict) -> dict:
+    """The whole config: `config.yaml`'s keys checked, each study resolved, every default filled in.
+
+    Returns {"run", "scale", "note", "machine", "studies": {name: study}, "bases": {name: base}};
+    raises UserError with all that is wrong in the first file that has a fault.
+    """
+    run = validated(Run, config, "config")
+    studies: dict[str, Study] = {}
+    for entry in run.studies:
+        path = study_path(entry)
+        if path.stem in studies:
+            raise UserError(f"studies: '{path.stem}' stands there twice")
+        studies[path.stem] = load_study(path, run.scale)
+    return {
+        **run.model_dump(mode="json", exclude={"studies"}),
+        "studies": {name: study.model_dump(mode="json") for name, study in studies.items()},
+        "bases": _shared_bases(studies),
+    }
+
+
+def _shared_bases(studies: dict[str, Study]) -> dict[str, dict]:
+    """Bases of all studies by name: they are downloaded once, so a name must mean one base."""
+    bases: dict[str, tuple[str, dict]] = {}
+    for study, settings in studies.items():
+        for name, base in settings.bases.items():
+            dumped = base.model_dump(mode="json")
+            first, known = bases.setdefault(name, (study, dumped))
+            if known != dumped:
+                raise UserError(
+                    f"bases.{name}: studies '{first}' and '{study}' mean different models by it; "
+                    "rename one"
+                )
+    return {name: base for name, (_, base) in bases.items()}

@@ -1,0 +1,163 @@
+"""Bases, recipes, adapters and models, in the key names of transformers, TRL and PEFT."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from snaketune.config.common import Name, Strict
+from snaketune.tinybase.settings import PretrainSettings
+
+LARGEST_SANE_LEARNING_RATE = 0.01
+
+
+class TinyBase(Strict):
+    """The tiny base that ships with the project (resources/tiny-base)."""
+
+    source: Literal["tiny"]
+
+
+class LocalBase(Strict):
+    """A model folder on this machine, as `save_pretrained` writes it."""
+
+    source: Literal["local"]
+    path: str
+    trust_remote_code: bool = False
+
+
+class HubBase(Strict):
+    """A model of the Hugging Face hub; the revision is pinned here or recorded at download."""
+
+    source: Literal["hub"]
+    id: str
+    revision: str | None = None
+    """Commit of the hub repository; null takes the newest and records which one that was."""
+    trust_remote_code: bool = False
+
+    @model_validator(mode="after")
+    def _code_needs_a_revision(self) -> "HubBase":
+        if self.trust_remote_code and not self.revision:
+            raise ValueError("trust_remote_code: runs a stranger's code, so name the revision too")
+        return self
+
+
+class PretrainedBase(Strict):
+    """A tiny base pretrained here from random weights (the rule pretrain_tiny_base)."""
+
+    source: Literal["pretrain"]
+    settings: PretrainSettings = PretrainSettings()
+
+
+Base = Annotated[TinyBase | LocalBase | HubBase | PretrainedBase, Field(discriminator="source")]
+
+
+class Training(Strict):
+    """Keys of TRL's SFTConfig, with their meanings there."""
+
+    learning_rate: float = Field(gt=0)
+    num_train_epochs: float = Field(1.0, gt=0)
+    max_steps: int = -1
+    per_device_train_batch_size: int = Field(8, gt=0)
+    gradient_accumulation_steps: int = Field(1, gt=0)
+    per_device_eval_batch_size: int = Field(32, gt=0)
+    lr_scheduler_type: Literal["linear", "cosine", "constant", "constant_with_warmup"] = "cosine"
+    warmup_steps: float = Field(0, ge=0)
+    """Steps when 1 or more, a share of all steps when below 1."""
+    weight_decay: float = Field(0.0, ge=0)
+    adam_beta2: float = Field(0.999, gt=0, lt=1)
+    max_grad_norm: float = Field(1.0, ge=0)
+    optim: str = "adamw_torch"
+    max_length: int = Field(1024, gt=0)
+    """Longest record in tokens; a record that would be cut stops the run."""
+    packing: bool = False
+    """Several records a row, without contamination; refused where the kernel cannot part them."""
+    gradient_checkpointing: bool = False
+    bf16: bool = False
+    fp16: bool = False
+    logging_steps: int = Field(10, gt=0)
+    eval_steps: int = Field(100, gt=0)
+    save_steps: int = Field(100, gt=0)
+    seed: int = 0
+
+
+class Lora(Strict):
+    """Keys of PEFT's LoraConfig."""
+
+    r: int = Field(8, gt=0)
+    lora_alpha: float = Field(16, gt=0)
+    lora_dropout: float = Field(0.0, ge=0, lt=1)
+    target_modules: Literal["all-linear"] | list[str] = "all-linear"
+    use_rslora: bool = False
+    use_dora: bool = False
+
+
+class Quantization(Strict):
+    """Keys of transformers' BitsAndBytesConfig for 4-bit training (QLoRA)."""
+
+    load_in_4bit: Literal[True] = True
+    bnb_4bit_quant_type: Literal["nf4", "fp4"] = "nf4"
+    bnb_4bit_use_double_quant: bool = True
+    bnb_4bit_compute_dtype: Literal["float32", "bfloat16", "float16"] = "bfloat16"
+
+
+class Adapter(Strict):
+    """One LoRA training run."""
+
+    base: Name
+    dataset: Name
+    prompt: Name | None = None
+    """Another prompt than the dataset's own."""
+    dtype: Literal["float32", "bfloat16", "float16"] = "bfloat16"
+    """What the frozen weights are loaded as."""
+    attn_implementation: Literal["eager", "sdpa", "flash_attention_2"] = "sdpa"
+    training: Training
+    lora: Lora = Lora()
+    quantization: Quantization | None = None
+    allow_large_learning_rate: bool = False
+    """Lets a learning rate over 0.01 pass, for runs that repeat a published mistake."""
+
+    @model_validator(mode="after")
+    def _learning_rate(self) -> "Adapter":
+        rate = self.training.learning_rate
+        if rate > LARGEST_SANE_LEARNING_RATE and not self.allow_large_learning_rate:
+            raise ValueError(
+                f"training.learning_rate: {rate:g} is over {LARGEST_SANE_LEARNING_RATE:g} and will "
+                "wreck the weights; set allow_large_learning_rate: true if you mean it"
+            )
+        return self
+
+
+class Model(Strict):
+    """What is evaluated: a base, or a base with an adapter, merged or not."""
+
+    base: Name | None = None
+    """May be left out beside an adapter, whose base it then is."""
+    adapter: Name | None = None
+    merge: bool = True
+    """Merge the adapter into full weights; false for a base that cannot be merged into."""
+
+    @model_validator(mode="after")
+    def _something(self) -> "Model":
+        if self.base is None and self.adapter is None:
+            raise ValueError("name a base, an adapter, or both")
+        return self
+
+
+class Sampling(Strict):
+    """How answers are generated."""
+
+    max_new_tokens: int = Field(64, gt=0)
+    temperature: float = Field(0.0, ge=0)
+    """0 is greedy."""
+    top_p: float = Field(1.0, gt=0, le=1)
+    top_k: int = Field(0, ge=0)
+    responses_per_record: int = Field(1, gt=0)
+    seed: int = 0
+    batch_size: int = Field(64, gt=0)
+    """Records answered at once; what a kill can lose."""
+    dtype: Literal["float32", "bfloat16", "float16"] = "bfloat16"
+
+    @model_validator(mode="after")
+    def _greedy_repeats(self) -> "Sampling":
+        if self.temperature == 0 and self.responses_per_record > 1:
+            raise ValueError("responses_per_record: at temperature 0 all responses are the same")
+        return self

@@ -1,0 +1,34 @@
+"""The conda environments say the same versions as the lock."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def pins(lines) -> dict[str, str]:
+    return dict(line.split("==") for line in lines if line and not line.startswith("#"))
+
+
+LOCK = pins((ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines())
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "envs").glob("*.yaml")), ids=lambda p: p.stem)
+def test_environment_pins_are_those_of_the_lock(path):
+    dependencies = yaml.safe_load(path.read_text(encoding="utf-8"))["dependencies"]
+    (pip,) = (part["pip"] for part in dependencies if isinstance(part, dict))
+    ours = pins(pip)
+    assert ours
+    assert ours == {name: LOCK.get(name) for name in ours}
+
+
+def test_every_rule_names_an_environment_that_exists():
+    used = set()
+    for rules in sorted((ROOT / "rules").glob("*.smk")):
+        text = rules.read_text(encoding="utf-8")
+        named = [line.strip().strip('"') for line in text.splitlines() if "../envs/" in line]
+        assert text.count("\nrule ") == len(named), f"{rules.name}: a rule without conda"
+        used.update(named)
+    assert {Path(name).name for name in used} == {p.name for p in (ROOT / "envs").glob("*.yaml")}

@@ -1,0 +1,221 @@
+"""The whole workflow at demo scale: what it makes, and what it does not make a second time."""
+
+import csv
+import json
+import os
+import shutil
+import signal
+import time
+
+import pytest
+from workflow import ROOT, Project
+
+from snaketune.files import sha256_file
+
+pytestmark = pytest.mark.slow
+STUDY = "config/studies/weather.yaml"
+RESULTS = "results/demo/weather"
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory) -> Project:
+    """The demo, run once from a fresh copy of the project."""
+    project = Project.copied(tmp_path_factory.mktemp("demo"))
+    project.snakemake("--cores", "all")
+    return project
+
+
+@pytest.fixture
+def changed(demo, tmp_path) -> Project:
+    """A copy of the finished demo that a test may change, times of files and memory included."""
+    folder = tmp_path / "copy"
+    shutil.copytree(demo.folder, folder, symlinks=True)
+    return Project(folder)
+
+
+def rows(project: Project) -> dict[tuple[str, str, str], dict]:
+    with (project.folder / RESULTS / "accuracy.csv").open(encoding="utf-8", newline="") as file:
+        return {(r["model"], r["dataset"], r["metric"]): r for r in csv.DictReader(file)}
+
+
+def hashes(project: Project, *patterns: str) -> dict[str, str]:
+    folder = project.folder / RESULTS
+    return {
+        str(path.relative_to(folder)): sha256_file(path)
+        for pattern in patterns
+        for path in sorted(folder.glob(pattern))
+    }
+
+
+def test_tuning_teaches(demo):
+    table = rows(demo)
+    tuned, base = (table[m, "weather", "exact_match"] for m in ("tuned", "base"))
+    assert float(tuned["accuracy"]) >= 0.90
+    assert float(tuned["p_vs_base"]) < 0.01
+    assert float(tuned["accuracy"]) > float(base["accuracy"])
+    assert int(tuned["n"]) == int(base["n"]) > 500
+
+
+def test_qlora_is_as_good_as_lora(demo):
+    table = rows(demo)
+    lora, qlora = (table[m, "weather", "exact_match"] for m in ("tuned", "tuned_qlora"))
+    assert abs(float(lora["accuracy"]) - float(qlora["accuracy"])) <= 0.03
+
+
+def test_test_cities_are_unseen(demo):
+    data = demo.folder / RESULTS / "data/weather"
+    groups = {
+        split: {json.loads(line)["group"] for line in (data / f"{split}.jsonl").open()}
+        for split in ("train", "validation", "test")
+    }
+    assert all(groups.values())
+    assert not groups["train"] & (groups["test"] | groups["validation"])
+    assert not groups["validation"] & groups["test"]
+
+
+def test_results_are_there_to_look_at(demo):
+    folder = demo.folder / RESULTS
+    for name in ("accuracy.md", "accuracy.html", "figures/accuracy.svg", "figures/loss.svg"):
+        assert (folder / name).stat().st_size > 500, name
+    losses = list(csv.DictReader((folder / "adapters/lora/loss.csv").open()))
+    assert float(losses[-1]["loss"] or losses[-2]["loss"]) < float(losses[0]["loss"])
+
+
+def test_report_needs_no_network(changed):
+    printed = changed.snakemake("--report", "report.html", https_proxy="http://127.0.0.1:9")
+    page = (changed.folder / "report.html").read_text(encoding="utf-8")
+    assert "accuracy.svg" in page, printed
+    assert "loss.svg" in page
+
+
+def test_second_run_does_nothing(demo):
+    assert "Nothing to be done" in demo.snakemake("--cores", "all")
+
+
+def test_plan_is_quick(changed):
+    for name in ("results", ".snaketune", ".snakemake"):
+        shutil.rmtree(changed.folder / name)
+    changed.snakemake("-n")
+    start = time.monotonic()
+    changed.snakemake("-n")
+    assert time.monotonic() - start < 3
+
+
+def test_touching_and_commenting_re_runs_nothing(changed):
+    for path in [*changed.folder.glob("scripts/**/*.py"), *changed.folder.glob("resources/**/*")]:
+        if path.suffix == ".py":
+            text = path.read_text(encoding="utf-8")
+            path.write_text(text + "\n# A remark.\n", encoding="utf-8")
+        path.touch()
+    assert changed.plan() == {}
+
+
+def test_new_scoring_code_scores_again_and_generates_nothing(changed):
+    path = changed.folder / "scripts/snaketune/scoring.py"
+    path.write_text(path.read_text(encoding="utf-8") + "\nREMARK = 1\n", encoding="utf-8")
+    planned = changed.plan()
+    assert planned["score"] == 6
+    assert set(planned) <= {"score", "tabulate", "draw_accuracy"}
+
+
+def test_one_recipe_value_retrains_one_adapter(changed):
+    changed.change(STUDY, "adapters", "lora", "training", "learning_rate", value=1e-3)
+    assert changed.plan() == {
+        "write_recipe": 1,
+        "train_adapter": 1,
+        "merge_adapter": 1,
+        "predict": 2,
+        "extract_and_vote": 2,
+        "score": 2,
+        "tabulate": 1,
+        "draw_accuracy": 1,
+        "draw_loss": 1,
+    }
+    assert "adapter=qlora" not in changed.snakemake("-n")
+
+
+def test_new_title_draws_again_only(changed):
+    changed.change(STUDY, "title", value="Weather")
+    assert changed.plan() == {"tabulate": 1, "draw_accuracy": 1, "draw_loss": 1}
+
+
+def test_light_jobs_do_not_import_torch(changed):
+    trap = changed.folder / "trap/torch"
+    trap.mkdir(parents=True)
+    (trap / "__init__.py").write_text("raise SystemExit('torch was imported')\n")
+    light = ("locate_base", "synthesise", "fetch", "clean", "split", "write_recipe")
+    late = ("extract_and_vote", "score", "tabulate", "draw_accuracy", "draw_loss")
+    for path in (changed.folder / RESULTS).glob("predictions/**/*"):
+        path.touch()
+    changed.snakemake(
+        *("--cores", "all", "--forcerun", *light, *late),
+        *("--until", *light),
+        PYTHONPATH=str(trap.parent),
+    )
+    changed.snakemake(
+        *("--cores", "all", "--rerun-triggers", "mtime", "--forcerun", *late),
+        PYTHONPATH=str(trap.parent),
+    )
+
+
+def test_two_runs_agree_byte_for_byte(demo, tmp_path_factory):
+    again = Project.copied(tmp_path_factory.mktemp("again"))
+    again.snakemake("--cores", "all")
+    kinds = ("data/**/*.jsonl", "adapters/*/*.safetensors", "predictions/**/*.jsonl")
+    first = hashes(demo, *kinds, "accuracy.csv")
+    assert len(first) > 12
+    assert hashes(again, *kinds, "accuracy.csv") == first
+
+
+def test_killed_run_goes_on_and_ends_the_same(demo, tmp_path_factory):
+    killed = Project.copied(tmp_path_factory.mktemp("killed"))
+    process = killed.start("--cores", "all")
+    checkpoints = killed.folder / ".snaketune/checkpoints"
+    deadline = time.monotonic() + 300
+    while not list(checkpoints.glob("*/checkpoint-*/trainer_state.json")):
+        assert process.poll() is None and time.monotonic() < deadline, "no checkpoint came"
+        time.sleep(0.2)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert not list((killed.folder / RESULTS).glob("adapters/*/adapter_model.safetensors"))
+    killed.snakemake("--unlock")
+    killed.snakemake("--cores", "all")
+    metrics = [
+        json.loads((killed.folder / RESULTS / f"adapters/{name}/metrics.json").read_text())
+        for name in ("lora", "qlora")
+    ]
+    assert any(m["resumed_from_step"] for m in metrics)
+    kinds = ("adapters/*/*.safetensors", "predictions/**/*.jsonl")
+    assert hashes(killed, *kinds) == hashes(demo, *kinds)
+
+
+def test_damaged_weights_are_noticed_and_rebuilt(changed):
+    weights = changed.folder / RESULTS / "merged/tuned/model.safetensors"
+    whole = sha256_file(weights)
+    weights.write_bytes(weights.read_bytes()[:100_000])
+    shutil.rmtree(changed.folder / RESULTS / "predictions/tuned")
+    shutil.rmtree(changed.folder / ".snaketune")
+    mtime_only = ("--cores", "all", "--rerun-triggers", "params", "code")
+    printed = changed.snakemake(*mtime_only, fails=True)
+    assert "half-written or damaged" in printed
+    changed.snakemake("--cores", "all")
+    assert sha256_file(weights) == whole
+
+
+def test_bad_config_starts_nothing(changed):
+    changed.change(STUDY, "adapters", "lora", "basis", value="tiny")
+    printed = changed.snakemake("--cores", "all", fails=True)
+    assert "adapters.lora: unknown key 'basis'; did you mean 'base'?" in printed
+    assert "Traceback" not in printed
+    assert "Building DAG" not in printed
+
+
+def test_real_city_list_by_one_value(tmp_path_factory):
+    cities = ROOT.parent / "shared/data/cities/city.txt"
+    if not cities.is_file():
+        pytest.skip("the real city list is not here")
+    project = Project.copied(tmp_path_factory.mktemp("cities"))
+    project.change(STUDY, "datasets", "weather", "source", "cities", value=str(cities))
+    project.snakemake("--cores", "all", "--until", "split")
+    quality = project.folder / RESULTS / "data/weather/quality.json"
+    assert json.loads(quality.read_text(encoding="utf-8"))["leakage"]["groups"] == 0

@@ -1,0 +1,126 @@
+"""Bases, tokenizers and adapters brought into memory, from this machine only.
+
+Importing this module sets what the libraries read when they are imported: no hub, no banners.
+"""
+
+import logging
+import os
+import sys
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+# torch imports a package tabulate where there is one, and must not find scripts/tabulate.py
+SCRIPTS = Path(__file__).resolve().parents[1]
+if Path(sys.argv[0]).resolve().parent == SCRIPTS:
+    sys.path[:] = [path for path in sys.path if Path(path).resolve() != SCRIPTS]
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+
+# bitsandbytes warns of optional kernels when it is imported
+logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+warnings.filterwarnings("ignore", category=FutureWarning)
+
+import torch  # noqa: E402  (after the environment that it and transformers read)
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel  # noqa: E402
+from transformers.utils import logging as transformers_logging  # noqa: E402
+
+from snaketune.config.tuning import Quantization  # noqa: E402
+from snaketune.errors import UserError  # noqa: E402
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+    from snaketune.recipe import Recipe
+
+transformers_logging.disable_progress_bar()
+
+
+def use_threads(threads: int | None) -> None:
+    """Let torch use that many CPU threads; None leaves it to OMP_NUM_THREADS."""
+    if threads:
+        torch.set_num_threads(threads)
+
+
+def device() -> str:
+    """`cuda` where this process sees a GPU, else `cpu`."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def load_tokenizer(folder: Path, trust_remote_code: bool = False) -> "PreTrainedTokenizerBase":
+    """Tokenizer of a model folder; one without a chat template is a UserError."""
+    tokenizer = AutoTokenizer.from_pretrained(
+        folder, local_files_only=True, trust_remote_code=trust_remote_code
+    )
+    if not tokenizer.chat_template:
+        raise UserError(
+            f"{folder}: the tokenizer has no chat template, so no prompt can be asked. "
+            "Use a base that was made for chat, or add chat_template.jinja to the folder."
+        )
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def load_model(
+    folder: Path,
+    dtype: str,
+    attn_implementation: str = "sdpa",
+    quantization: Quantization | None = None,
+    trust_remote_code: bool = False,
+) -> PreTrainedModel:
+    """Weights of a model folder on this process's device, in evaluation mode.
+
+    Args:
+        folder: as `save_pretrained` writes it, weights in safetensors.
+        dtype: of the weights, and of what a quantised base keeps unquantised.
+        attn_implementation: as transformers names it.
+        quantization: 4-bit settings (QLoRA, Dettmers et al. 2023), or None.
+        trust_remote_code: run the model code that the folder brings.
+
+    Raises:
+        UserError: no safetensors, an attention kernel that is not installed, or 4 bits without
+            a backend for this device.
+    """
+    config = None
+    if quantization:
+        from transformers import BitsAndBytesConfig
+
+        config = BitsAndBytesConfig(**quantization.model_dump())
+    try:
+        model = AutoModelForCausalLM.from_pretrained(
+            folder,
+            dtype=getattr(torch, dtype),
+            attn_implementation=attn_implementation,
+            quantization_config=config,
+            device_map={"": device()},
+            trust_remote_code=trust_remote_code,
+            local_files_only=True,
+            use_safetensors=True,
+        )
+    except (ImportError, OSError, ValueError) as error:
+        raise UserError(f"{folder} cannot be loaded: {error}") from error
+    return model.eval()
+
+
+def load_base(source: dict, recipe: "Recipe") -> PreTrainedModel:
+    """The base as the recipe trains on it: its dtype, attention kernel and quantisation."""
+    return load_model(
+        Path(source["path"]),
+        recipe.dtype,
+        recipe.attn_implementation,
+        recipe.quantization,
+        source.get("trust_remote_code", False),
+    )
+
+
+def load_adapter(model: PreTrainedModel, folder: Path) -> torch.nn.Module:
+    """The model with a trained adapter on it, in evaluation mode."""
+    from peft import PeftModel
+
+    for name in ("adapter_model.safetensors", "adapter_config.json"):
+        if not (Path(folder) / name).is_file():
+            raise UserError(f"{folder} is not an adapter: {name} is missing.")
+    return PeftModel.from_pretrained(model, folder).eval()

@@ -1,0 +1,153 @@
+"""An adapter merged into its base's weights, with the proof that both answer alike."""
+
+import logging
+import shutil
+from pathlib import Path
+
+from snaketune import loading  # first: it sets what the libraries below read when imported
+
+# isort: split
+import torch
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from snaketune.errors import UserError
+from snaketune.files import digest, read_jsonl, sha256_file, write_json
+from snaketune.folders import publish, read_source
+from snaketune.prompts import encode, render
+from snaketune.recipe import Recipe, read_recipe, recipe_hash
+
+log = logging.getLogger(__name__)
+
+TOLERANCE = {"float32": 1e-3, "float16": 2e-2, "bfloat16": 1e-1}
+"""Largest mean difference of logits, in standard deviations, that rounding of the merged weights
+explains; a wrong base or a wrong scale differs by about as much as the adapter does."""
+
+PARITY_PROMPTS = 32
+
+
+def merge(
+    recipe_path: Path, source_path: Path, adapter: Path, records_path: Path, out: Path
+) -> dict:
+    """Merge a LoRA adapter (Hu et al. 2021) and write a model folder.
+
+    A QLoRA adapter was trained on rounded weights: its base is loaded in 4 bits and dequantised,
+    so that the adapter is merged into the very weights that it was trained on.
+
+    Args:
+        recipe_path: recipe.yaml of the adapter; its dtype is the merged weights'.
+        source_path: source.json of the base.
+        adapter: folder with the adapter.
+        records_path: records whose prompts (and answers, where known) the parity check runs on.
+        out: folder that receives model.safetensors, config, tokenizer, parity.json and, last,
+            manifest.json.
+
+    Returns:
+        The parity figures.
+
+    Raises:
+        UserError: merged and unmerged logits differ by more than rounding; no manifest is written.
+    """
+    recipe, source = read_recipe(recipe_path), read_source(source_path)
+    tokenizer = loading.load_tokenizer(source["path"], source.get("trust_remote_code", False))
+    texts = _parity_texts(tokenizer, recipe, records_path)
+    unmerged = loading.load_adapter(loading.load_base(source, recipe), adapter)
+    expected = [_logits(unmerged, ids) for ids in texts]
+    merged = _merge_weights(unmerged, source, recipe, adapter)
+    parity = compare_logits(expected, [_logits(merged, ids) for ids in texts], recipe.dtype)
+    _refuse_disparity(parity, adapter)
+
+    partial = out.parent / f".{out.name}.partial"
+    shutil.rmtree(partial, ignore_errors=True)
+    _save(merged, tokenizer, partial)
+    write_json(partial / "parity.json", parity)
+    publish(
+        partial,
+        out,
+        {
+            "base": source["name"],
+            "base_sha256": source["sha256"],
+            "adapter": recipe.adapter,
+            "adapter_sha256": adapter_digest(adapter, recipe),
+            "recipe_hash": recipe_hash(recipe_path),
+            "dtype": recipe.dtype,
+        },
+    )
+    return parity
+
+
+def adapter_digest(adapter: Path, recipe: Recipe) -> str:
+    """SHA-256 over what an adapter does to a base: its weights, its config, the 4-bit settings."""
+    quantization = recipe.quantization and recipe.quantization.model_dump()
+    files = [
+        sha256_file(Path(adapter) / f"adapter_{name}")
+        for name in ("model.safetensors", "config.json")
+    ]
+    return digest([*files, quantization])
+
+
+def _merge_weights(
+    unmerged: torch.nn.Module, source: dict, recipe: Recipe, adapter: Path
+) -> PreTrainedModel:
+    """Full weights in the recipe's dtype; takes `unmerged` apart."""
+    if recipe.quantization:
+        base = loading.load_base(source, recipe).dequantize()
+        unmerged = loading.load_adapter(base, adapter)
+    merged = unmerged.merge_and_unload(safe_merge=True)
+    return merged.to(getattr(torch, recipe.dtype)).eval()
+
+
+def _parity_texts(
+    tokenizer: PreTrainedTokenizerBase, recipe: Recipe, path: Path
+) -> list[list[int]]:
+    records = [record for record, _ in zip(read_jsonl(path), range(PARITY_PROMPTS), strict=False)]
+    if not records:
+        raise UserError(f"{path}: no records, so merged and unmerged weights cannot be compared.")
+    return [encode(tokenizer, *render(recipe.prompt, record)) for record in records]
+
+
+@torch.inference_mode()
+def _logits(model: torch.nn.Module, ids: list[int]) -> torch.Tensor:
+    """Logits of one text, [tokens, vocabulary], float32 on the CPU."""
+    row = torch.tensor([ids], device=model.device)
+    return model(input_ids=row, use_cache=False).logits[0].float().cpu()
+
+
+def compare_logits(
+    expected: list[torch.Tensor], found: list[torch.Tensor], dtype: str
+) -> dict[str, float | int | str]:
+    """Differences of two models' logits on the same texts, each [tokens, vocabulary]."""
+    pairs = list(zip(expected, found, strict=True))
+    differences = [(a - b).abs() for a, b in pairs]
+    tokens = sum(len(a) for a in expected)
+    count = sum(d.numel() for d in differences)
+    equal = sum((a.argmax(-1) == b.argmax(-1)).sum().item() for a, b in pairs)
+    return {
+        "prompts": len(expected),
+        "tokens": tokens,
+        "max_difference": max(d.max().item() for d in differences),
+        "mean_difference": sum(d.sum().item() for d in differences) / count,
+        "standard_deviation": sum(a.std().item() * len(a) for a in expected) / tokens,
+        "equal_argmax": equal / tokens,
+        "dtype": dtype,
+        "tolerance": TOLERANCE[dtype],
+    }
+
+
+def _refuse_disparity(parity: dict, adapter: Path) -> None:
+    difference = parity["mean_difference"] / parity["standard_deviation"]
+    if not difference <= parity["tolerance"]:
+        raise UserError(
+            f"{adapter}: merged and unmerged weights answer differently: the logits differ by "
+            f"{difference:.3g} standard deviations on average, {parity['tolerance']:g} is allowed "
+            f"in {parity['dtype']}. Check that the adapter belongs to this base and recipe, or "
+            "set merge: false to evaluate it unmerged."
+        )
+
+
+def _save(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
+    """One safetensors file, and a generation config that samples nothing by itself."""
+    generation = model.generation_config
+    generation.do_sample = False
+    generation.temperature = generation.top_p = generation.top_k = None
+    model.save_pretrained(folder, max_shard_size="1TB")
+    tokenizer.save_pretrained(folder)

@@ -1,0 +1,316 @@
+"""One LoRA or QLoRA run: recipe, base and records in; adapter, losses and figures out."""
+
+import csv
+import logging
+import shutil
+import time
+from pathlib import Path
+
+from snaketune import loading  # first: it sets what the libraries below read when imported
+
+# isort: split
+import datasets
+import torch
+from peft import LoraConfig
+from transformers import PreTrainedModel, PreTrainedTokenizerBase, ProgressCallback
+from trl import SFTConfig, SFTTrainer
+
+from snaketune.checkpoints import MarkComplete, seconds_before, usable_checkpoint
+from snaketune.config.data import Prompt
+from snaketune.errors import UserError
+from snaketune.files import digest, read_jsonl, sha256_file, whole, write_json
+from snaketune.folders import move, read_source
+from snaketune.measuring import git_commit, peak_memory_mb, versions
+from snaketune.prompts import check_prompt_gate, encode, render
+from snaketune.recipe import Recipe, read_recipe, recipe_hash
+
+log = logging.getLogger(__name__)
+
+IGNORED = -100
+"""Label of a token that carries no loss, as torch's cross entropy has it."""
+
+LOSS_COLUMNS = ("step", "epoch", "loss", "eval_loss", "learning_rate", "grad_norm")
+
+PACKING_TOLERANCE = {"float32": 1e-3, "float16": 5e-2, "bfloat16": 2e-1}
+"""Largest difference of two logits that only rounding explains, in standard deviations."""
+
+
+def train(
+    recipe_path: Path, source_path: Path, train_path: Path, validation_path: Path,
+    out: Path, checkpoints: Path,
+) -> dict:  # fmt: skip
+    """Train an adapter, from its last checkpoint where there is one.
+
+    Args:
+        recipe_path: recipe.yaml.
+        source_path: source.json of the base.
+        train_path, validation_path: records; validation may be empty, then nothing is evaluated.
+        out: folder that receives adapter_model.safetensors, adapter_config.json, loss.csv and
+            metrics.json.
+        checkpoints: folder of the checkpoints of all runs; this run's is removed when it is done.
+
+    Returns:
+        The metrics.
+
+    Raises:
+        UserError: anything in recipe, records or base that would train something else than meant.
+    """
+    recipe, source = read_recipe(recipe_path), read_source(source_path)
+    facts = {
+        "recipe_hash": recipe_hash(recipe_path),
+        "data_sha256": {
+            "train": sha256_file(train_path),
+            "validation": sha256_file(validation_path),
+        },
+        "base_sha256": source["sha256"],
+    }
+    tokenizer = loading.load_tokenizer(source["path"], source.get("trust_remote_code", False))
+    sets = {
+        name: prepare_records(tokenizer, recipe, path)
+        for name, path in (("train", train_path), ("validation", validation_path))
+    }
+    if not len(sets["train"]):
+        raise UserError(f"{train_path}: no records to train on.")
+
+    run_folder = Path(checkpoints) / digest({**facts, "versions": versions()})[:16]
+    start = usable_checkpoint(run_folder)
+    clock = _Clock(seconds_before(start))
+    trainer = build_trainer(recipe, source, tokenizer, sets, run_folder, clock)
+    if start:
+        log.info("Goes on from %s.", start.name)
+    clock.start()
+    trainer.train(resume_from_checkpoint=str(start) if start else None)
+    _evaluate_at_end(trainer)
+    metrics = _metrics(trainer, sets["train"], clock)
+    metrics |= {**facts, "resumed_from_step": int(start.name.split("-")[1]) if start else None}
+    _write_adapter(trainer, source, metrics, Path(out))
+    shutil.rmtree(run_folder, ignore_errors=True)
+    return metrics
+
+
+def prepare_records(
+    tokenizer: PreTrainedTokenizerBase, recipe: Recipe, path: Path
+) -> datasets.Dataset:
+    """Records as token ids with loss on the answer only.
+
+    Returns:
+        Columns `input_ids` and `labels`, lists of one length a record; `labels` is -100 outside
+        the answer and its end of turn.
+
+    Raises:
+        UserError: the prompt gate fails, a record has no label, or one is longer than max_length.
+    """
+    records = list(read_jsonl(path))
+    unlabelled = [record["id"] for record in records if record["label"] is None]
+    if unlabelled:
+        raise UserError(
+            f"{path}: {len(unlabelled)} of {len(records)} records have no label to train on, "
+            f"the first is {unlabelled[0]}. Give them a label or take them out."
+        )
+    check_prompt_gate(tokenizer, recipe.prompt, records)
+    rows = [_labelled(tokenizer, recipe.prompt, record) for record in records]
+    _refuse_truncation(rows, recipe.training.max_length, path)
+    columns = {name: [row[name] for row in rows] for name in ("input_ids", "labels")}
+    return datasets.Dataset.from_dict(columns)
+
+
+def _labelled(tokenizer: PreTrainedTokenizerBase, prompt: Prompt, record: dict) -> dict:
+    messages, answer = render(prompt, record)
+    asked, ids = encode(tokenizer, messages), encode(tokenizer, messages, answer)
+    return {"input_ids": ids, "labels": [IGNORED] * len(asked) + ids[len(asked) :]}
+
+
+def _refuse_truncation(rows: list[dict], longest: int, path: Path) -> None:
+    """Right-truncation cuts the end of a record, which is its answer."""
+    cut = [len(row["input_ids"]) for row in rows if len(row["input_ids"]) > longest]
+    if cut:
+        raise UserError(
+            f"{path}: {len(cut)} of {len(rows)} records are longer than training.max_length "
+            f"{longest}, so {len(cut)} answers would be cut. The longest has {max(cut)} tokens: "
+            f"set max_length to {max(cut)} or more, or take the long records out."
+        )
+
+
+def build_trainer(
+    recipe: Recipe, source: dict, tokenizer: PreTrainedTokenizerBase, sets: dict,
+    run_folder: Path, clock: "_Clock",
+) -> SFTTrainer:  # fmt: skip
+    """TRL's trainer for a recipe.
+
+    The adapter's weights are float32, PEFT's default, over a quantised base too: TRL would make
+    them bfloat16 there, in which an Adam step below 1/256 of a weight is lost.
+
+    Raises:
+        UserError: TRL or PEFT refuse a setting, or packing would mix records.
+    """
+    datasets.disable_progress_bars()
+    model = loading.load_base(source, recipe)
+    if recipe.training.packing:
+        check_packing(model, recipe)
+    try:
+        trainer = SFTTrainer(
+            model=model,
+            args=_sft_config(recipe, run_folder, evaluate=len(sets["validation"]) > 0),
+            train_dataset=sets["train"],
+            eval_dataset=sets["validation"] if len(sets["validation"]) else None,
+            processing_class=tokenizer,
+            peft_config=LoraConfig(task_type="CAUSAL_LM", **recipe.lora.model_dump()),
+        )
+    except (ValueError, ImportError) as error:
+        raise UserError(f"The recipe cannot be trained: {error}") from error
+    for weight in trainer.model.parameters():
+        if weight.requires_grad:
+            weight.data = weight.data.float()
+    trainer.remove_callback(ProgressCallback)
+    trainer.add_callback(_Progress())
+    trainer.add_callback(MarkComplete(clock))
+    return trainer
+
+
+def _sft_config(recipe: Recipe, run_folder: Path, evaluate: bool) -> SFTConfig:
+    """The recipe's own keys, and what is the same for every run."""
+    packing = recipe.training.packing
+    return SFTConfig(
+        **recipe.training.model_dump(),
+        output_dir=str(run_folder),
+        eval_strategy="steps" if evaluate else "no",
+        save_strategy="steps",
+        # two: the newest may be half-written when the run is killed
+        save_total_limit=2,
+        data_seed=recipe.training.seed,
+        eval_packing=False,
+        # padding-free rows have no padding, and no mask that would tell padding from text
+        include_num_input_tokens_seen="all" if packing else "non_padding",
+        use_cpu=loading.device() == "cpu",
+        dataloader_pin_memory=loading.device() != "cpu",
+        report_to="none",
+        log_level="error",
+        disable_tqdm=False,
+    )
+
+
+@torch.no_grad()
+def check_packing(model: PreTrainedModel, recipe: Recipe) -> float:
+    """Check that two texts packed in one row, told apart by their positions, do not see each other.
+
+    Packing as in TRL's best-fit decreasing, padding-free rows (Krell et al. 2021; Ding et al.
+    2024) is free of contamination only where the attention kernel parts the texts.
+
+    Returns:
+        The largest difference of a logit from that of the text alone, in standard deviations.
+
+    Raises:
+        UserError: the difference is more than rounding explains.
+    """
+    generator = torch.Generator().manual_seed(0)
+    texts = [
+        torch.randint(model.config.vocab_size, (1, n), generator=generator).to(model.device)
+        for n in (13, 8)
+    ]
+    alone = torch.cat([model(text, use_cache=False).logits for text in texts], dim=1)
+    positions = torch.cat([torch.arange(text.shape[1]) for text in texts])[None].to(model.device)
+    row = torch.cat(texts, dim=1)
+    packed = model(row, position_ids=positions, use_cache=False).logits
+    difference = ((packed - alone).abs().max() / alone.float().std()).item()
+    if difference > PACKING_TOLERANCE[recipe.dtype]:
+        raise UserError(
+            f"training.packing: with attn_implementation {recipe.attn_implementation} packed "
+            f"records see each other (logits differ by {difference:.2g} standard deviations). "
+            "Set packing: false, or attn_implementation to one that parts them, as sdpa or "
+            "flash_attention_2 do for most models."
+        )
+    return difference
+
+
+def _evaluate_at_end(trainer: SFTTrainer) -> None:
+    last = [row["step"] for row in trainer.state.log_history if "eval_loss" in row]
+    if trainer.eval_dataset is not None and last[-1:] != [trainer.state.global_step]:
+        trainer.evaluate()
+
+
+def _metrics(trainer: SFTTrainer, records: datasets.Dataset, clock: "_Clock") -> dict:
+    history, state, seconds = trainer.state.log_history, trainer.state, clock()
+    samples = round(state.epoch * len(records))
+    losses = {
+        key: next((row[key] for row in reversed(history) if key in row), None)
+        for key in ("loss", "eval_loss")
+    }
+    return {
+        "seconds": round(seconds, 3),
+        "seconds_this_process": round(seconds - clock.before, 3),
+        "steps": state.global_step,
+        "samples": samples,
+        "tokens": state.num_input_tokens_seen,
+        "tokens_per_second": round(state.num_input_tokens_seen / seconds, 1),
+        "samples_per_second": round(samples / seconds, 2),
+        "peak_memory_mb": peak_memory_mb(),
+        "trainable_parameters": sum(
+            p.numel() for p in trainer.model.parameters() if p.requires_grad
+        ),
+        "train_loss": losses["loss"],
+        "eval_loss": losses["eval_loss"],
+        "device": str(trainer.model.device),
+        "threads": torch.get_num_threads(),
+        "versions": versions(),
+        "git_commit": git_commit(),
+    }
+
+
+def _write_adapter(trainer: SFTTrainer, source: dict, metrics: dict, out: Path) -> None:
+    """Each file whole, the metrics last."""
+    model = trainer.accelerator.unwrap_model(trainer.model)
+    config = model.peft_config["default"]
+    config.base_model_name_or_path = source.get("id") or source["name"]
+    config.target_modules = sorted(config.target_modules)  # a set has another order each run
+    out.mkdir(parents=True, exist_ok=True)
+    partial = out / ".partial"
+    shutil.rmtree(partial, ignore_errors=True)
+    # the embeddings are as they were; "auto" would ask the hub whether that is so
+    model.save_pretrained(partial, save_embedding_layers=False)
+    for name in ("adapter_model.safetensors", "adapter_config.json"):
+        move(partial / name, out / name)
+    shutil.rmtree(partial)
+    _write_losses(trainer.state.log_history, out / "loss.csv")
+    write_json(out / "metrics.json", metrics)
+
+
+def _write_losses(history: list[dict], path: Path) -> None:
+    """One row a logged step; a step that was logged and evaluated is one row."""
+    rows: dict[int, dict] = {}
+    for entry in history:
+        if "loss" in entry or "eval_loss" in entry:
+            known = {key: value for key, value in entry.items() if key in LOSS_COLUMNS}
+            rows.setdefault(entry["step"], {}).update(known)
+    with whole(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, LOSS_COLUMNS)
+        writer.writeheader()
+        writer.writerows(rows[step] for step in sorted(rows))
+
+
+class _Clock:
+    """Seconds of training, over all parts of an interrupted run."""
+
+    def __init__(self, before: float):
+        self.before = before
+        self.started = time.monotonic()
+
+    def start(self) -> None:
+        self.started = time.monotonic()
+
+    def __call__(self) -> float:
+        return self.before + time.monotonic() - self.started
+
+
+class _Progress(ProgressCallback):
+    """transformers' bar, with the loss at its end and in the log instead of lines between."""
+
+    def on_prediction_step(self, args, state, control, eval_dataloader=None, **kwargs):
+        """No second bar for an evaluation of seconds."""
+
+    def on_log(self, args, state, control, logs=None, **kwargs):
+        shown = {key: f"{logs[key]:.4f}" for key in ("loss", "eval_loss") if key in logs}
+        if shown:
+            text = ", ".join(f"{key} {value}" for key, value in shown.items())
+            log.info("Step %d of %d: %s", state.global_step, state.max_steps, text)
+        if self.training_bar is not None:
+            self.training_bar.set_postfix(shown)

@@ -1,0 +1,42 @@
+"""Train one adapter by its recipe; run again after a kill, it goes on from its last checkpoint."""
+
+import argparse
+import logging
+from pathlib import Path
+
+from snaketune import cli
+
+log = logging.getLogger("snaketune")
+
+
+def main(args: argparse.Namespace) -> None:
+    """Train and write adapter_model.safetensors, adapter_config.json, loss.csv, metrics.json."""
+    from snaketune.loading import use_threads
+    from snaketune.training import train
+
+    use_threads(args.threads)
+    metrics = train(args.recipe, args.base, args.train, args.validation, args.out, args.checkpoints)
+    log.info(
+        "%d steps in %.1f s, %.0f tokens/s; loss %.4f.",
+        metrics["steps"],
+        metrics["seconds"],
+        metrics["tokens_per_second"],
+        metrics["train_loss"],
+    )
+
+
+def arguments() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = cli.parser(__doc__)
+    parser.add_argument("--recipe", type=Path, required=True, help="recipe.yaml")
+    parser.add_argument("--base", type=Path, required=True, help="source.json of the base")
+    parser.add_argument("--train", type=Path, required=True, help="records to train on")
+    parser.add_argument("--validation", type=Path, required=True, help="records; may be empty")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the adapter")
+    parser.add_argument("--checkpoints", type=Path, required=True, help="folder of checkpoints")
+    parser.add_argument("--threads", type=int, help="CPU threads of torch")
+    return parser
+
+
+if __name__ == "__main__":
+    cli.run(main, arguments().parse_args())

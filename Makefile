@@ -11,13 +11,17 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export OMP_NUM_THREADS ?= 1
 export PYTHONHASHSEED := 0
 
-.PHONY: demo test test-fast lint format schema lock clean
+.PHONY: demo test test-fast lint format schema clean
 .DEFAULT_GOAL := demo
 
 demo: $(INSTALLED)
 	snakemake --cores all
-	scripts/make_report.sh results/demo
-	python scripts/show_results.py --results results/demo
+	@$(MAKE) --no-print-directory results/demo/report.html
+	@python scripts/show_results.py --results results/demo
+
+# Made again only when a table, a figure or a caption changed.
+results/demo/report.html: $(wildcard results/demo/*/accuracy.csv results/demo/*/figures/* report/*)
+	snakemake --report $@
 
 test: lint
 	pytest -q

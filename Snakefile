@@ -13,6 +13,7 @@ configfile: "config/config.yaml"
 
 
 include: "rules/common.smk"
+include: "rules/slices.smk"
 
 
 report: "report/workflow.rst"

@@ -3,16 +3,6 @@
 # Gives: {study}/raw/{dataset}.jsonl, one record a line.
 
 
-def source_files(wildcards):
-    """Files that a dataset's source reads."""
-    source = item(wildcards, "datasets")["source"]
-    return [source[key] for key in ("cities", "path") if source.get(key)]
-
-
-def source_settings(wildcards):
-    return json.dumps({"source": item(wildcards, "datasets")["source"]}, ensure_ascii=False)
-
-
 rule synthesise:
     input:
         source_files,

@@ -3,23 +3,6 @@
 # Gives: bases/{base}/source.json, which says where the weights are and what they hash to.
 
 
-def base_settings(wildcards):
-    return json.dumps({"name": wildcards.base, "base": BASES[wildcards.base]})
-
-
-def pretrain_settings(wildcards):
-    return json.dumps(BASES[wildcards.base]["settings"])
-
-
-def base_files(wildcards):
-    """Files that say that a folder of weights changed."""
-    base = BASES[wildcards.base]
-    folder = base.get("path", "resources/tiny-base")
-    return [str(path) for path in sorted(Path(folder).glob("*.safetensors"))] + [
-        f"{folder}/config.json"
-    ]
-
-
 rule locate_base:
     input:
         base_files,

@@ -3,39 +3,6 @@
 # Gives: {study}/answers/... (what each record was answered) and {study}/scores/... (how well).
 
 
-def extract_settings(wildcards):
-    return json.dumps({"extract": item(wildcards, "datasets")["extract"]})
-
-
-def score_settings(wildcards):
-    study = STUDIES[wildcards.study]
-    return json.dumps(
-        {
-            "study": wildcards.study,
-            "model": wildcards.model,
-            "dataset": wildcards.dataset,
-            "split": wildcards.split,
-            "baseline": study["baseline"],
-            "extract": item(wildcards, "datasets")["extract"],
-            "responses_per_record": study["sampling"]["responses_per_record"],
-        }
-    )
-
-
-def baseline_answers(wildcards):
-    baseline = STUDIES[wildcards.study]["baseline"]
-    return f"<results>/{{study}}/answers/{baseline}/{{dataset}}/{{split}}.jsonl"
-
-
-def recipe_of_model(wildcards):
-    adapter = item(wildcards, "models")["adapter"]
-    return f"<results>/{{study}}/adapters/{adapter}/recipe.yaml" if adapter else []
-
-
-def recipe_argument(wildcards, input):
-    return ["--recipe", input.recipe] if input.recipe else []
-
-
 rule extract_and_vote:
     input:
         records="<results>/{study}/data/{dataset}/{split}.jsonl",

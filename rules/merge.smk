@@ -3,25 +3,6 @@
 # Gives: {study}/merged/{model}/, full weights whose logits were compared with the unmerged model's.
 
 
-def base_of_model(wildcards):
-    return f"<results>/bases/{item(wildcards, 'models')['base']}/source.json"
-
-
-def adapter_file(name):
-    def path(wildcards):
-        return f"<results>/{{study}}/adapters/{item(wildcards, 'models')['adapter']}/{name}"
-
-    return path
-
-
-def parity_records(wildcards):
-    """Prompts for the comparison of logits: what the adapter was validated on, else trained on."""
-    adapter = STUDIES[wildcards.study]["adapters"][item(wildcards, "models")["adapter"]]
-    share = STUDIES[wildcards.study]["datasets"][adapter["dataset"]]["split"]["validation"]
-    split = "validation" if share else "train"
-    return f"<results>/{{study}}/data/{adapter['dataset']}/{split}.jsonl"
-
-
 rule merge_adapter:
     input:
         base=base_of_model,

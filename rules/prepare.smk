@@ -3,10 +3,6 @@
 # Gives: {study}/data/{dataset}/{train,validation,test}.jsonl, split by group, and quality.json.
 
 
-def split_settings(wildcards):
-    return json.dumps({"split": item(wildcards, "datasets")["split"]})
-
-
 rule clean:
     input:
         "<results>/{study}/raw/{dataset}.jsonl",

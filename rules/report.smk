@@ -3,46 +3,6 @@
 # Gives: {study}/accuracy.{csv,md,html}, {study}/figures/*.svg, marked for Snakemake's report.
 
 
-def scores_of_study(wildcards):
-    return [
-        f"<results>/{{study}}/scores/{model}/{dataset}/{split}.json"
-        for model, dataset, split in evaluations_of(wildcards.study)
-    ]
-
-
-def table_settings(wildcards):
-    study = STUDIES[wildcards.study]
-    return json.dumps(
-        {
-            "study": wildcards.study,
-            "title": study["title"],
-            "note": config["note"],
-            "published": study["published"],
-            "models": list(study["models"]),
-            "baseline": study["baseline"],
-            "scale": config["scale"],
-            "run": RUN,
-        },
-        ensure_ascii=False,
-    )
-
-
-def title_settings(wildcards):
-    return json.dumps({"title": STUDIES[wildcards.study]["title"]}, ensure_ascii=False)
-
-
-def losses_of_study(wildcards):
-    return [
-        f"<results>/{{study}}/adapters/{adapter}/loss.csv"
-        for adapter in STUDIES[wildcards.study]["adapters"]
-    ]
-
-
-def loss_arguments(wildcards, input):
-    """`adapter=file` for each curve."""
-    return [f"{Path(path).parent.name}={path}" for path in input]
-
-
 rule tabulate:
     input:
         scores_of_study,

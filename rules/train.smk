@@ -3,33 +3,6 @@
 # Gives: {study}/adapters/{adapter}/recipe.yaml, then the adapter with its loss and metrics.
 
 
-def recipe_settings(wildcards):
-    """All that decides a training run, apart from base and data: the recipe's content."""
-    adapter = item(wildcards, "adapters")
-    study = STUDIES[wildcards.study]
-    prompt = adapter["prompt"] or study["datasets"][adapter["dataset"]]["prompt"]
-    return json.dumps(
-        {
-            "study": wildcards.study,
-            "name": wildcards.adapter,
-            "adapter": adapter,
-            "prompt": study["prompts"][prompt],
-        },
-        ensure_ascii=False,
-    )
-
-
-def base_of_adapter(wildcards):
-    return f"<results>/bases/{item(wildcards, 'adapters')['base']}/source.json"
-
-
-def training_split(split):
-    def path(wildcards):
-        return f"<results>/{{study}}/data/{item(wildcards, 'adapters')['dataset']}/{split}.jsonl"
-
-    return path
-
-
 rule write_recipe:
     output:
         "<results>/{study}/adapters/{adapter}/recipe.yaml",

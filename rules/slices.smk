@@ -1,5 +1,5 @@
-# What each rule reads: its input files, and just its slice of the config as --settings.
-# A rule is run again when its slice changes, and by no other edit of the config.
+# The input files of each job, and its slice of the config as --settings: a job is run again
+# when its slice changes, and by no other edit of the config.
 
 
 # --- acquire
@@ -35,11 +35,10 @@ def pretrain_settings(wildcards):
 
 def base_files(wildcards):
     """Files that say that a folder of weights changed."""
-    base = BASES[wildcards.base]
-    folder = base.get("path", "resources/tiny-base")
-    return [str(path) for path in sorted(Path(folder).glob("*.safetensors"))] + [
-        f"{folder}/config.json"
-    ]
+    folder = Path(BASES[wildcards.base].get("path", "resources/tiny-base"))
+    return sorted(
+        str(path) for kind in ("safetensors", "json", "jinja") for path in folder.glob(f"*.{kind}")
+    )
 
 
 # --- train

@@ -86,3 +86,9 @@ def check_files(folder: Path, files: dict, what: str, listed_in: Path) -> None:
                 f"{what}: {path} {found}; the folder is half-written or was changed. "
                 f"Delete {listed_in} and run again."
             )
+
+
+def adapter_digest(folder: Path, quantization: dict | None) -> str:
+    """SHA-256 over what an adapter does to a base: its weights and config, the 4-bit settings."""
+    names = ("adapter_model.safetensors", "adapter_config.json")
+    return digest([sha256_file(Path(folder) / name) for name in names] + [quantization])

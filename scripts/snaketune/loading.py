@@ -102,7 +102,20 @@ def load_model(
         )
     except (ImportError, OSError, ValueError) as error:
         raise UserError(f"{folder} cannot be loaded: {error}") from error
+    _keep_trainable(model)
     return model.eval()
+
+
+def _keep_trainable(model: PreTrainedModel) -> None:
+    """Keep bitsandbytes from repacking 4-bit weights at the first evaluation on a CPU.
+
+    Where the CPU has AVX512-BF16 its layers swap their weights for a layout whose kernel knows no
+    gradient and rounds to bfloat16: training after an evaluation would lose what flows through
+    the frozen layers, and would differ from a run that was resumed after it.
+    """
+    for module in model.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
 
 
 def load_base(source: dict, recipe: "Recipe") -> PreTrainedModel:

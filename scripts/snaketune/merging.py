@@ -11,8 +11,8 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from snaketune.errors import UserError
-from snaketune.files import digest, read_jsonl, sha256_file, write_json
-from snaketune.folders import publish, read_source
+from snaketune.files import read_jsonl, write_json
+from snaketune.folders import adapter_digest, publish, read_source
 from snaketune.prompts import encode, render
 from snaketune.recipe import Recipe, read_recipe, recipe_hash
 
@@ -67,22 +67,14 @@ def merge(
             "base": source["name"],
             "base_sha256": source["sha256"],
             "adapter": recipe.adapter,
-            "adapter_sha256": adapter_digest(adapter, recipe),
+            "adapter_sha256": adapter_digest(
+                adapter, recipe.quantization and recipe.quantization.model_dump()
+            ),
             "recipe_hash": recipe_hash(recipe_path),
             "dtype": recipe.dtype,
         },
     )
     return parity
-
-
-def adapter_digest(adapter: Path, recipe: Recipe) -> str:
-    """SHA-256 over what an adapter does to a base: its weights, its config, the 4-bit settings."""
-    quantization = recipe.quantization and recipe.quantization.model_dump()
-    files = [
-        sha256_file(Path(adapter) / f"adapter_{name}")
-        for name in ("model.safetensors", "config.json")
-    ]
-    return digest([*files, quantization])
 
 
 def _merge_weights(

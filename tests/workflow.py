@@ -1,5 +1,6 @@
 """A copy of the project in a folder of its own, and what Snakemake plans and does there."""
 
+import json
 import os
 import re
 import shutil
@@ -64,7 +65,7 @@ class Project:
         """Set one value of a YAML file, given the keys that lead to it."""
         path = self.folder / file
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
-        place = data
+        place = data = json.loads(json.dumps(data))  # no part shared by anchors
         for key in keys[:-1]:
             place = place.setdefault(key, {})
         place[keys[-1]] = value

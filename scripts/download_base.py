@@ -1,0 +1,41 @@
+"""Download a base from the Hugging Face hub and write down what was downloaded.
+
+HF_ENDPOINT chooses a mirror, HF_TOKEN opens gated and private models. After an
+interruption the same command keeps the files that were complete.
+"""
+
+import argparse
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from snaketune import cli
+from snaketune.config.resolve import validated
+from snaketune.config.tuning import HubBase
+from snaketune.files import write_json
+from snaketune.hub import download
+
+
+class Settings(BaseModel):
+    """The script's slice of the config."""
+
+    name: str
+    base: HubBase
+
+
+def main(args: argparse.Namespace) -> None:
+    """Fill the folder and write source.json from the settings `{"name", "base"}`."""
+    settings = validated(Settings, args.settings, "settings")
+    write_json(args.out, download(settings.name, settings.base, args.folder))
+
+
+def arguments() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = cli.parser(__doc__)
+    parser.add_argument("--folder", type=Path, required=True, help="folder of the model to fill")
+    parser.add_argument("--out", type=Path, required=True, help="source.json to write")
+    return parser
+
+
+if __name__ == "__main__":
+    cli.run(main, arguments().parse_args())

@@ -315,6 +315,16 @@ def test_a_gated_model_opens_with_a_token_that_is_never_shown(tmp_path, hub):
     assert TOKEN not in opened.stderr + (tmp_path / "bases" / "source.json").read_text()
 
 
+def test_a_password_in_the_address_of_a_mirror_reaches_no_log(tmp_path, hub):
+    address = hub.address.replace("//", "//user:secret@")
+    run = ("download_base", *arguments(tmp_path), "--log", tmp_path / "log")
+    done = script(*run, **{**environment(hub, tmp_path), "HF_ENDPOINT": address})
+    assert done.returncode == 0, done.stderr
+    log = (tmp_path / "log").read_text()
+    assert "5 files" in log
+    assert "secret" not in done.stdout + done.stderr + log
+
+
 REFUSED = {
     "no such model": ({"id": "owner/nothing"}, 1, "owner/nothing is not found"),
     "no such revision": ({"revision": "v9"}, 1, "no revision 'v9'"),

@@ -55,7 +55,7 @@ def run(main: Callable[[argparse.Namespace], None], args: argparse.Namespace) ->
         handlers=handlers,
         force=True,
     )
-    for noisy in ("httpx", "urllib3", "datasets", "fsspec"):
+    for noisy in ("httpx", "httpx2", "urllib3", "datasets", "fsspec"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     start = time.monotonic()
     try:

@@ -80,7 +80,7 @@ def _explained(error: Exception, name: str, base: HubBase) -> UserError:
     addresses with passwords."""
     what = f"bases.{name}: {base.id}"
     address = urlsplit(constants.ENDPOINT)
-    hub = f"the hub at {address.scheme}://{address.hostname}"
+    hub = f"the hub at {address.scheme}://{address.netloc.rpartition('@')[2]}"
     if isinstance(error, HFValidationError):
         return UserError(f"{what} is no hub id, which looks like owner/name.")
     if isinstance(error, GatedRepoError):

@@ -1,6 +1,5 @@
 """Answers against gold: accuracies with Wilson intervals, and exact McNemar tests."""
 
-import hashlib
 import json
 import re
 import unicodedata
@@ -17,6 +16,7 @@ from snaketune.config.data import JsonExtract
 from snaketune.errors import UserError
 from snaketune.extracting import by_id
 from snaketune.places import place_name
+from snaketune.recipe import recipe_hash
 
 
 def typed_place_name(text: str) -> str:
@@ -135,7 +135,7 @@ def score(settings: ScoreSettings, answers: Path, baseline: Path, recipe: Path |
         "dataset": settings.dataset,
         "split": settings.split,
         "responses_per_record": settings.responses_per_record,
-        "recipe_hash": recipe_hash(recipe),
+        "recipe_hash": recipe_hash(recipe) if recipe else "",
         "without_gold": len(rows) - len(with_gold),
         "metrics": [_measure(m, with_gold, pairs) for m in metrics_of(settings.extract)],
     }
@@ -197,8 +197,3 @@ def exact_p(ours: Sequence[bool], theirs: Sequence[bool]) -> float:
         [pairs[False, True], pairs[False, False]],
     ]
     return float(mcnemar(table, exact=True).pvalue)
-
-
-def recipe_hash(recipe: Path | None) -> str:
-    """First 12 hex digits of the SHA-256 of a recipe's bytes; empty for a base, which has none."""
-    return hashlib.sha256(recipe.read_bytes()).hexdigest()[:12] if recipe else ""

@@ -14,7 +14,7 @@ from snaketune.tables import percent
 # Okabe and Ito (2008): told apart by colour-blind eyes; the shapes tell them apart in grey print.
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
 SHAPES = ["circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "stroke"]
-INK, SOFT, LINE = "#1b1f24", "#57606a", "#d0d7de"
+INK, SOFT, LINE, GRID = "#1b1f24", "#57606a", "#d0d7de", "#e8ecf0"
 FONT = "system-ui, 'Noto Sans CJK SC', 'Noto Sans SC', 'PingFang SC', 'Microsoft YaHei', sans-serif"
 
 PLOT_WIDTH = 440
@@ -65,7 +65,7 @@ def _accuracy_panel(name: str, rows: list[dict[str, Any]], models: list[str]) ->
         y=alt.Y("metric:N", sort=metrics, title=None)
     )
     layers = [
-        everywhere.mark_tick(thickness=1, color="#9aa5b1", size=len(present) * MODEL_HEIGHT).encode(
+        everywhere.mark_tick(thickness=1.5, color=SOFT, size=len(present) * MODEL_HEIGHT).encode(
             x="majority_class:Q"
         ),
         base.mark_rule(strokeWidth=2).encode(x="ci_low:Q", x2="ci_high:Q"),
@@ -140,7 +140,7 @@ def _svg(chart: alt.TopLevelMixin, title: str, subtitle: str) -> str:
         .configure_axis(
             labelColor=INK,
             titleColor=SOFT,
-            gridColor=LINE,
+            gridColor=GRID,
             domainColor=LINE,
             labelLimit=0,
             labelFlush=False,

@@ -8,7 +8,7 @@ from snaketune import loading  # first: it sets what the libraries below read wh
 
 # isort: split
 import torch
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from snaketune.errors import UserError
 from snaketune.files import read_jsonl, write_json
@@ -138,8 +138,12 @@ def _refuse_disparity(parity: dict, adapter: Path) -> None:
 
 def _save(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
     """One safetensors file, and a generation config that samples nothing by itself."""
-    generation = model.generation_config
-    generation.do_sample = False
-    generation.temperature = generation.top_p = generation.top_k = None
+    own = model.generation_config
+    model.generation_config = GenerationConfig(
+        do_sample=False,
+        bos_token_id=own.bos_token_id,
+        eos_token_id=own.eos_token_id,
+        pad_token_id=own.pad_token_id,
+    )
     model.save_pretrained(folder, max_shard_size="1TB")
     tokenizer.save_pretrained(folder)

@@ -1,0 +1,320 @@
+"""Training: what carries loss, what is refused, and that neither a kill nor a rerun changes it."""
+
+import csv
+import json
+import shutil
+import subprocess
+import sys
+
+import pytest
+import yaml
+from tuning import PROMPT, SCRIPTS, Study, kill_when, run, weather_records
+
+from snaketune.errors import UserError
+from snaketune.files import read_json, write_jsonl
+from snaketune.recipe import read_recipe, recipe_hash
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory, random_base):
+    return Study(tmp_path_factory.mktemp("study"), random_base)
+
+
+@pytest.fixture(scope="module")
+def trained(study):
+    """Metrics and folder of one uninterrupted LoRA run with dropout."""
+    recipe = study.recipe("plain", lora={"lora_dropout": 0.1})
+    return study.train_in_process(recipe, "plain"), study.folder / "plain"
+
+
+def weights(folder):
+    from safetensors.torch import load_file
+
+    return load_file(folder / "adapter_model.safetensors")
+
+
+def assert_same_weights(one, other):
+    import torch
+
+    a, b = weights(one), weights(other)
+    assert a.keys() == b.keys()
+    for name in a:
+        assert torch.equal(a[name], b[name]), name
+
+
+# ------------------------------------------------------------------------------ recipe
+
+
+def test_recipe_keys_are_those_of_the_libraries(study):
+    from peft import LoraConfig
+    from transformers import BitsAndBytesConfig
+    from trl import SFTConfig
+
+    path = study.recipe("keys", quantized=True)
+    recipe = yaml.safe_load(path.read_text(encoding="utf-8"))
+    assert recipe["study"] == "weather" and recipe["prompt"]["user"] == PROMPT["user"]
+    assert SFTConfig(output_dir=str(study.folder), use_cpu=True, **recipe["training"])
+    assert LoraConfig(**recipe["lora"])
+    assert BitsAndBytesConfig(**recipe["quantization"])
+    assert len(recipe_hash(path)) == 12
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("learning_rate: 0.005", "learning_rate: 0.5", "learning_rate: 0.5 is over 0.01"),
+        ("max_steps:", "max_stepz:", "unknown key 'max_stepz'; did you mean 'max_steps'"),
+        ("target_modules: all-linear", "target_modules: [lm_head]", "lm_head stays as it is"),
+        ("r: 8", "r: eight", "lora.r"),
+        ("study: weather", "study: [", "not valid YAML"),
+    ],
+)
+def test_a_recipe_edited_by_hand_gets_the_config_s_messages(study, old, new, message):
+    path = study.recipe("edited")
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+    with pytest.raises(UserError) as error:
+        read_recipe(path)
+    assert message in str(error.value) and str(path) in str(error.value)
+
+
+# ------------------------------------------------------------------------------ records
+
+
+def test_only_the_answer_and_its_end_carry_loss(study):
+    from snaketune.loading import load_tokenizer
+    from snaketune.training import build_trainer, prepare_records
+
+    tokenizer = load_tokenizer(study.base)
+    recipe = read_recipe(study.recipe("labels"))
+    records = prepare_records(tokenizer, recipe, study.train)
+    source = read_json(study.source)
+    sets = {"train": records, "validation": records.select([])}
+    trainer = build_trainer(recipe, source, tokenizer, sets, study.folder / "c", lambda: 0.0)
+    batch = next(iter(trainer.get_train_dataloader()))
+    assert len(batch["labels"]) == 8
+    answers = {
+        json.dumps(record["label"], ensure_ascii=False) + "<|im_end|>"
+        for record in map(json.loads, study.train.read_text(encoding="utf-8").splitlines())
+    }
+    for ids, labels in zip(batch["input_ids"], batch["labels"], strict=True):
+        kept = labels != -100
+        assert tokenizer.decode(ids[kept]) in answers
+        assert (ids[kept] == labels[kept]).all()
+
+
+def test_records_that_would_be_cut_are_counted(study):
+    from snaketune.loading import load_tokenizer
+    from snaketune.training import prepare_records
+
+    records = weather_records(5)
+    for record in records[:2]:
+        record["fields"]["sentence"] *= 9
+    path = study.folder / "long.jsonl"
+    write_jsonl(path, records)
+    recipe = read_recipe(study.recipe("long"))
+    with pytest.raises(UserError, match=r"2 of 5 records .* 2 answers would be cut.*tokens"):
+        prepare_records(load_tokenizer(study.base), recipe, path)
+
+
+def test_records_without_a_label_are_refused(study):
+    from snaketune.loading import load_tokenizer
+    from snaketune.training import prepare_records
+
+    records = weather_records(3)
+    records[1]["label"] = None
+    path = study.folder / "unlabelled.jsonl"
+    write_jsonl(path, records)
+    with pytest.raises(UserError, match="1 of 3 records have no label"):
+        prepare_records(load_tokenizer(study.base), read_recipe(study.recipe("labels")), path)
+
+
+# ------------------------------------------------------------------------------ packing
+
+
+@pytest.mark.parametrize("kernel", ["eager", "sdpa"])
+def test_packed_records_do_not_see_each_other(study, kernel):
+    from snaketune.loading import load_base
+    from snaketune.training import check_packing
+
+    recipe = read_recipe(study.recipe("packed", attn_implementation=kernel))
+    assert check_packing(load_base(read_json(study.source), recipe), recipe) < 1e-4
+
+
+def test_packing_is_refused_where_records_see_each_other(study):
+    """A kernel that ignores where a text begins, as some do: plain causal attention."""
+    import torch
+    from transformers import AttentionInterface, AttentionMaskInterface
+
+    from snaketune.loading import load_model
+    from snaketune.training import check_packing
+
+    def blind(module, query, key, value, attention_mask, scaling, **kwargs):
+        groups = query.shape[1] // key.shape[1]
+        key, value = (part.repeat_interleave(groups, dim=1) for part in (key, value))
+        out = torch.nn.functional.scaled_dot_product_attention(
+            query, key, value, is_causal=True, scale=scaling
+        )
+        return out.transpose(1, 2), None
+
+    AttentionInterface.register("blind", blind)
+    AttentionMaskInterface.register("blind", lambda *args, **kwargs: None)
+    recipe = read_recipe(study.recipe("packed"))
+    with pytest.raises(UserError, match=r"packing.*attn_implementation sdpa.*packing: false"):
+        check_packing(load_model(study.base, "float32", "blind"), recipe)
+
+
+@pytest.mark.slow
+def test_a_packed_run_trains_on_the_same_tokens(study, trained):
+    """One epoch packed and unpacked: as many tokens with loss, in fewer rows."""
+    epoch = {"max_steps": -1, "num_train_epochs": 1, "max_length": 300}
+    packed = study.train_in_process(study.recipe("p", training={**epoch, "packing": True}), "p")
+    loose = study.train_in_process(study.recipe("q", training=epoch), "q")
+    assert packed["tokens"] == loose["tokens"] > 0
+    assert packed["samples"] == loose["samples"] == 48
+    assert packed["steps"] < loose["steps"]
+
+
+# ------------------------------------------------------------------------------ a whole run
+
+
+def test_a_run_learns_and_records_itself(study, trained):
+    metrics, folder = trained
+    assert metrics["steps"] == 12 and metrics["samples"] == 96
+    assert metrics["resumed_from_step"] is None
+    assert metrics["recipe_hash"] == recipe_hash(study.folder / "plain.yaml")
+    assert set(metrics["data_sha256"]) == {"train", "validation"}
+    assert metrics["tokens"] > 96 * 50 and metrics["peak_memory_mb"]["ram"] > 100
+    assert {"torch", "trl", "peft", "bitsandbytes"} <= metrics["versions"].keys()
+    assert read_json(folder / "metrics.json") == metrics
+    with (folder / "loss.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["step"]) for row in rows] == [2, 4, 6, 8, 10, 12]
+    assert [bool(row["eval_loss"]) for row in rows] == [False, True] * 3
+    assert float(rows[-1]["loss"]) < float(rows[0]["loss"]) - 0.3
+    assert float(rows[-1]["eval_loss"]) == metrics["eval_loss"]
+
+
+def test_the_adapter_names_its_base_and_leaves_embeddings_alone(trained):
+    _, folder = trained
+    config = read_json(folder / "adapter_config.json")
+    assert config["base_model_name_or_path"] == "tiny"
+    assert config["target_modules"] == sorted(config["target_modules"])
+    assert not [name for name in weights(folder) if "lm_head" in name or "embed" in name]
+    names = {path.name for path in folder.iterdir()}
+    assert names == {
+        "adapter_model.safetensors", "adapter_config.json", "loss.csv", "metrics.json",
+    }  # fmt: skip
+    assert (folder / "adapter_model.safetensors").stat().st_mode & 0o077, "others may not read it"
+
+
+def test_nothing_is_left_of_the_checkpoints(study, trained):
+    assert list((study.folder / "checkpoints-plain").iterdir()) == []
+
+
+def test_an_equal_run_gives_equal_bytes(study, trained):
+    study.train_in_process(study.folder / "plain.yaml", "again")
+    for name in ("adapter_model.safetensors", "adapter_config.json", "loss.csv"):
+        assert (study.folder / "again" / name).read_bytes() == (trained[1] / name).read_bytes()
+
+
+def test_another_seed_gives_other_weights(study, trained):
+    recipe = study.recipe("seeded", lora={"lora_dropout": 0.1}, training={"seed": 1})
+    study.train_in_process(recipe, "seeded")
+    with pytest.raises(AssertionError):
+        assert_same_weights(study.folder / "seeded", trained[1])
+
+
+def test_no_validation_records_means_no_evaluation(tmp_path, random_base):
+    study = Study(tmp_path, random_base, train=8, validation=0)
+    metrics = study.train_in_process(study.recipe(training={"max_steps": 2}), "out")
+    assert metrics["eval_loss"] is None
+    assert "eval_loss" in (tmp_path / "out/loss.csv").read_text().splitlines()[0]
+
+
+def test_an_unknown_target_module_is_the_user_s_error(study):
+    recipe = study.recipe("targets", lora={"target_modules": ["c_attn"]})
+    with pytest.raises(UserError, match="c_attn"):
+        study.train_in_process(recipe, "targets")
+
+
+def test_a_half_written_base_is_noticed(tmp_path, random_base):
+    shutil.copytree(random_base, tmp_path / "base")
+    study = Study(tmp_path, tmp_path / "base")
+    weights_file = tmp_path / "base/model.safetensors"
+    weights_file.write_bytes(weights_file.read_bytes()[:1000])
+    with pytest.raises(UserError, match=r"model\.safetensors has 1000 bytes.*half-written"):
+        study.train_in_process(study.recipe(), "out")
+
+
+# ------------------------------------------------------------------------------ 4 bits
+
+
+def test_evaluation_leaves_4_bit_layers_trainable(study):
+    """bitsandbytes would repack them on some CPUs, for a kernel without gradients."""
+    import torch
+
+    from snaketune.loading import load_base
+
+    recipe = read_recipe(study.recipe("q4", quantized=True))
+    layer = load_base(read_json(study.source), recipe).model.layers[0].mlp.gate_proj
+    x = torch.randn(3, 64)
+    with torch.no_grad():
+        before = layer(x)
+    layer.train()
+    x.requires_grad_()
+    after = layer(x)
+    assert torch.equal(after, before)
+    after.sum().backward()
+    assert x.grad.abs().sum() > 0
+
+
+@pytest.mark.slow
+def test_qlora_learns_and_repeats_bitwise(study):
+    recipe = study.recipe("qlora", quantized=True)
+    one = study.train_in_process(recipe, "qlora")
+    study.train_in_process(recipe, "qlora-again")
+    assert_same_weights(study.folder / "qlora", study.folder / "qlora-again")
+    with (study.folder / "qlora/loss.csv").open(encoding="utf-8") as file:
+        assert float(next(csv.DictReader(file))["loss"]) > one["train_loss"] + 0.3
+
+
+# ------------------------------------------------------------------------------ kill -9
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("quantized", [False, True], ids=["lora", "qlora"])
+def test_a_killed_run_ends_as_an_uninterrupted_one(study, quantized):
+    kind = f"killed-{'qlora' if quantized else 'lora'}"
+    long = {"max_steps": 40, "save_steps": 5, "eval_steps": 5, "logging_steps": 5}
+    recipe = study.recipe(kind, quantized, training=long, lora={"lora_dropout": 0.1})
+    study.train_in_process(recipe, f"{kind}-whole")
+
+    checkpoints = study.folder / f"checkpoints-{kind}"
+    words = study.train_command(recipe, kind)
+    kill_when(words, lambda: list(checkpoints.glob("*/checkpoint-10/complete.json")))
+    # and as if the kill had come in the middle of the next checkpoint
+    (run_folder,) = checkpoints.iterdir()
+    newest = max(run_folder.glob("checkpoint-*"), key=lambda path: int(path.name[11:]))
+    torn = run_folder / "checkpoint-39"
+    shutil.copytree(newest, torn)
+    (torn / "optimizer.pt").write_bytes(b"half")
+
+    said = run(words)
+    assert "checkpoint-39 is half-written; removed" in said
+    metrics = read_json(study.folder / kind / "metrics.json")
+    assert metrics["resumed_from_step"] >= 10 and metrics["steps"] == 40
+    assert metrics["seconds"] > metrics["seconds_this_process"]
+    whole = read_json(study.folder / f"{kind}-whole" / "metrics.json")
+    assert (metrics["tokens"], metrics["samples"]) == (whole["tokens"], whole["samples"])
+    assert_same_weights(study.folder / kind, study.folder / f"{kind}-whole")
+    losses = [(study.folder / name / "loss.csv").read_text() for name in (kind, f"{kind}-whole")]
+    assert losses[0] == losses[1]
+    assert list(checkpoints.iterdir()) == []
+
+
+def test_help_needs_no_torch():
+    code = "import sys; sys.argv[1:] = ['--help']; import {0}; assert 'torch' not in sys.modules"
+    for script in ("train_adapter", "merge_adapter", "predict", "write_recipe"):
+        subprocess.run([sys.executable, "-c", code.format(script)], check=True, cwd=SCRIPTS)

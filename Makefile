@@ -17,7 +17,7 @@ export PYTHONHASHSEED := 0
 demo: $(INSTALLED)
 	snakemake --cores all
 	@$(MAKE) --no-print-directory results/demo/report.html
-	@python scripts/show_results.py --results results/demo
+	@python scripts/show_results.py --results results/demo --log results/demo/logs/show_results.log
 
 # Made again only when a table, a figure or a caption changed.
 results/demo/report.html: $(wildcard results/demo/*/accuracy.csv results/demo/*/figures/* report/*)

@@ -47,6 +47,8 @@ rule download_base:
 
 
 rule pretrain_tiny_base:
+    input:
+        exclude="resources/cities/cities.csv",
     output:
         "<results>/bases/{base}/source.json",
     log:
@@ -69,6 +71,6 @@ rule pretrain_tiny_base:
         "Pretrain the tiny base {wildcards.base} from random weights"
     shell:
         "python scripts/pretrain_tiny_base.py --settings {params.pretraining:q}"
-        " --out {params.folder:q}/model --log {log:q}"
+        " --exclude {input.exclude:q} --out {params.folder:q}/model --log {log:q}"
         " && python scripts/locate_base.py --settings {params.settings:q}"
         " --folder {params.folder:q}/model --out {output:q}"

@@ -3,7 +3,7 @@
 # Gives: {study}/accuracy.{csv,md,html}, {study}/figures/*.svg, marked for Snakemake's report.
 
 
-rule tabulate:
+rule tabulate_scores:
     input:
         scores_of_study,
     output:
@@ -17,24 +17,24 @@ rule tabulate:
             labels={"what": "table"},
         ),
     log:
-        "<logs>/{study}/tabulate.log",
+        "<logs>/{study}/tabulate_scores.log",
     benchmark:
-        "<benchmarks>/{study}/tabulate.tsv"
+        "<benchmarks>/{study}/tabulate_scores.tsv"
     conda:
         "../envs/report.yaml"
     params:
         settings=table_settings,
-        code=code_of("tabulate"),
+        code=code_of("tabulate_scores"),
     message:
         "{wildcards.study}: write the accuracy table"
     shell:
-        "python scripts/tabulate.py --settings {params.settings:q} --scores {input:q}"
+        "python scripts/tabulate_scores.py --settings {params.settings:q} --scores {input:q}"
         " --csv {output.csv:q} --markdown {output.markdown:q} --html {output.html:q} --log {log:q}"
 
 
 rule draw_accuracy:
     input:
-        rules.tabulate.output.csv,
+        rules.tabulate_scores.output.csv,
     output:
         report(
             "<results>/{study}/figures/accuracy.svg",

@@ -190,7 +190,7 @@ def test_terminal_columns_stay_aligned_with_wide_characters():
 
 def test_scripts_from_scores_to_the_terminal(scores, tmp_path):
     folder = tmp_path / "demo" / "weather"
-    command = [sys.executable, str(SCRIPTS / "tabulate.py"), "--settings"]
+    command = [sys.executable, str(SCRIPTS / "tabulate_scores.py"), "--settings"]
     command += [_settings().model_dump_json(), "--scores", *map(str, scores)]
     for kind, name in (("csv", "csv"), ("markdown", "md"), ("html", "html")):
         command += [f"--{kind}", str(folder / f"accuracy.{name}")]
@@ -226,7 +226,7 @@ def test_a_run_without_results_says_so(tmp_path):
 
 def test_settings_say_what_is_wrong(tmp_path, scores):
     settings = json.dumps({**json.loads(_settings().model_dump_json()), "titel": "x"})
-    command = [sys.executable, str(SCRIPTS / "tabulate.py"), "--settings", settings]
+    command = [sys.executable, str(SCRIPTS / "tabulate_scores.py"), "--settings", settings]
     command += ["--scores", str(scores[0]), "--csv", "a", "--markdown", "b", "--html", "c"]
     done = subprocess.run(command, capture_output=True, encoding="utf-8", cwd=tmp_path)
     assert done.returncode == 1

@@ -115,7 +115,7 @@ def test_new_scoring_code_scores_again_and_generates_nothing(changed):
     path.write_text(path.read_text(encoding="utf-8") + "\nREMARK = 1\n", encoding="utf-8")
     planned = changed.plan()
     assert planned["score"] == 6
-    assert set(planned) <= {"score", "tabulate", "draw_accuracy"}
+    assert set(planned) <= {"score", "tabulate_scores", "draw_accuracy"}
 
 
 def test_one_recipe_value_retrains_one_adapter(changed):
@@ -127,7 +127,7 @@ def test_one_recipe_value_retrains_one_adapter(changed):
         "predict": 2,
         "extract_and_vote": 2,
         "score": 2,
-        "tabulate": 1,
+        "tabulate_scores": 1,
         "draw_accuracy": 1,
         "draw_loss": 1,
     }
@@ -136,7 +136,7 @@ def test_one_recipe_value_retrains_one_adapter(changed):
 
 def test_new_title_draws_again_only(changed):
     changed.change(STUDY, "title", value="Weather")
-    assert changed.plan() == {"tabulate": 1, "draw_accuracy": 1, "draw_loss": 1}
+    assert changed.plan() == {"tabulate_scores": 1, "draw_accuracy": 1, "draw_loss": 1}
 
 
 def test_light_jobs_do_not_import_torch(changed):
@@ -144,7 +144,7 @@ def test_light_jobs_do_not_import_torch(changed):
     trap.mkdir(parents=True)
     (trap / "__init__.py").write_text("raise SystemExit('torch was imported')\n")
     light = ("locate_base", "synthesise", "fetch", "clean", "split", "write_recipe")
-    late = ("extract_and_vote", "score", "tabulate", "draw_accuracy", "draw_loss")
+    late = ("extract_and_vote", "score", "tabulate_scores", "draw_accuracy", "draw_loss")
     for path in (changed.folder / RESULTS).glob("predictions/**/*"):
         path.touch()
     changed.snakemake(

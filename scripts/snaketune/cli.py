@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import yaml
+from pydantic import ValidationError
 
 from snaketune.errors import UserError
 
@@ -63,6 +64,9 @@ def run(main: Callable[[argparse.Namespace], None], args: argparse.Namespace) ->
     except UserError as error:
         log.error("%s", error)
         sys.exit(error.exit_code)
+    except ValidationError as error:
+        log.error("--settings or a file of settings is not right: %s", error)
+        sys.exit(1)
     except OSError as error:
         log.error("%s", _explain(error), exc_info=True)
         sys.exit(1)

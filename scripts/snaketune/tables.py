@@ -43,7 +43,7 @@ CLEARLY = 0.01
 
 
 class TableSettings(Strict):
-    """What tabulate.py is told about the study whose scores it gathers."""
+    """What tabulate_scores.py is told about the study whose scores it gathers."""
 
     study: Name
     title: str

@@ -18,7 +18,6 @@ rule synthesise:
         "../envs/data.yaml"
     params:
         settings=source_settings,
-        code=code_of("synthesise"),
     message:
         "{wildcards.study}: generate the records of {wildcards.dataset}"
     shell:
@@ -40,7 +39,6 @@ rule fetch:
         "../envs/data.yaml"
     params:
         settings=source_settings,
-        code=code_of("fetch"),
     message:
         "{wildcards.study}: read the records of {wildcards.dataset} from {input}"
     shell:

@@ -15,8 +15,6 @@ rule clean:
         "<benchmarks>/{study}/clean/{dataset}.tsv"
     conda:
         "../envs/data.yaml"
-    params:
-        code=code_of("clean"),
     message:
         "{wildcards.study}: drop repeated records of {wildcards.dataset}"
     shell:
@@ -47,7 +45,6 @@ rule split:
         "../envs/data.yaml"
     params:
         settings=split_settings,
-        code=code_of("split"),
     message:
         "{wildcards.study}: split {wildcards.dataset} by group"
     shell:

@@ -12,8 +12,9 @@ SCRIPTS = Path(__file__).resolve().parents[1]
 def code_of(script: str) -> str:
     """12 hex digits over scripts/`script`.py and every snaketune module that it imports.
 
-    Comments, docstrings and formatting do not count. Light rules carry it as a parameter. Rules
-    that train, generate or buy answers do not: an upgrade must not throw away days of work.
+    Comments, docstrings and formatting do not count. Rules behind the last generation carry it as
+    a parameter. Earlier ones do not: what they make again would retrain adapters and buy answers
+    again, and an upgrade must not throw away days of work.
     """
     seen: dict[Path, str] = {}
     waiting = [SCRIPTS / f"{script}.py"]

@@ -64,7 +64,9 @@ def test_trained_ids_are_the_asked_ids_and_the_answer_with_its_end(tokenizer):
     assert trained[: len(asked)] == asked
     assert tokenizer.decode(trained[len(asked) :]) == answer + "<|im_end|>"
     assert stop_ids(tokenizer) == {trained[-1]}
-    assert check_prompt_gate(tokenizer, Prompt(**PROMPT), weather_records(5)) == 5
+    assert check_prompt_gate(tokenizer, Prompt(**PROMPT), weather_records(1)) == [
+        (len(asked), trained)
+    ]
 
 
 def test_gate_refuses_a_generation_prompt_that_training_lacks(with_template):
@@ -87,7 +89,7 @@ def test_gate_refuses_a_template_that_strips_only_what_it_asks(with_template):
     tokenizer = with_template(stripping)
     with pytest.raises(UserError, match="part at token"):
         check_prompt_gate(tokenizer, Prompt(**PROMPT), weather_records(1))
-    assert check_prompt_gate(tokenizer, Prompt(user="{sentence}"), weather_records(1)) == 1
+    assert check_prompt_gate(tokenizer, Prompt(user="{sentence}"), weather_records(1))
 
 
 def test_gate_refuses_tokens_that_straddle_prompt_and_answer(random_base):
@@ -99,7 +101,7 @@ def test_gate_refuses_tokens_that_straddle_prompt_and_answer(random_base):
         check_prompt_gate(
             tokenizer, Prompt(user="{sentence}", answer="\n{label}"), weather_records(1)
         )
-    assert check_prompt_gate(tokenizer, Prompt(user="{sentence}"), weather_records(1)) == 1
+    assert check_prompt_gate(tokenizer, Prompt(user="{sentence}"), weather_records(1))
 
 
 def test_an_altered_answer_is_refused(with_template):

@@ -104,6 +104,33 @@ def test_only_the_answer_and_its_end_carry_loss(study):
         assert (ids[kept] == labels[kept]).all()
 
 
+def test_the_loss_skips_the_prompt_and_is_the_model_s_own(study):
+    """TRL would score every position on a CPU; scoring the answer's alone must change nothing."""
+    import torch
+
+    from snaketune.loading import load_base, load_tokenizer
+    from snaketune.training import build_trainer, prepare_records
+
+    tokenizer, source = load_tokenizer(study.base), read_json(study.source)
+    recipe = read_recipe(study.recipe("loss"))
+    records = prepare_records(tokenizer, recipe, study.train)
+    sets = {"train": records, "validation": records.select([])}
+    trainer = build_trainer(recipe, source, tokenizer, sets, study.folder / "c", lambda: 0.0)
+    batch = next(iter(trainer.get_train_dataloader()))
+    kernel = sys.modules["trl.trainer.utils"]._ChunkedLogProbFunction
+    scored = []
+    whole = kernel.apply
+    kernel.apply = lambda hidden, *rest: scored.append(len(hidden)) or whole(hidden, *rest)
+    try:
+        loss = trainer.compute_loss(trainer.model, dict(batch))
+    finally:
+        kernel.apply = whole
+    assert scored == [int((batch["labels"] != -100).sum())]
+    with torch.no_grad():
+        expected = load_base(source, recipe)(**batch).loss
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
+
+
 def test_records_that_would_be_cut_are_counted(study):
     from snaketune.loading import load_tokenizer
     from snaketune.training import prepare_records

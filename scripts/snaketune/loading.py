@@ -51,9 +51,12 @@ def device() -> str:
 
 def load_tokenizer(folder: Path, trust_remote_code: bool = False) -> "PreTrainedTokenizerBase":
     """Tokenizer of a model folder; one without a chat template is a UserError."""
-    tokenizer = AutoTokenizer.from_pretrained(
-        folder, local_files_only=True, trust_remote_code=trust_remote_code
-    )
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(
+            folder, local_files_only=True, trust_remote_code=trust_remote_code
+        )
+    except (OSError, ValueError, ImportError) as error:
+        raise UserError(f"{folder} has no tokenizer that can be loaded: {error}") from error
     if not tokenizer.chat_template:
         raise UserError(
             f"{folder}: the tokenizer has no chat template, so no prompt can be asked. "

@@ -114,23 +114,26 @@ def stop_ids(tokenizer: PreTrainedTokenizerBase) -> set[int]:
 
 def check_prompt_gate(
     tokenizer: PreTrainedTokenizerBase, prompt: Prompt, records: Iterable[dict]
-) -> int:
-    """Check that every record's ids asked are the prefix of its ids trained; returns how many.
+) -> list[tuple[int, list[int]]]:
+    """Check that every record's ids asked are the prefix of its ids trained.
 
     Records without a label are only asked, never trained, and pass.
+
+    Returns:
+        For each record, how many ids are asked, and the ids trained.
 
     Raises:
         UserError: the first record that fails, with both texts around the first difference.
     """
-    count = 0
+    checked = []
     for record in records:
         messages, answer = render(prompt, record)
         try:
-            encode(tokenizer, messages, answer)
+            trained = encode(tokenizer, messages, answer)
         except UserError as error:
             raise UserError(f"Prompt gate, record {record['id']}: {error}") from None
-        count += 1
-    return count
+        checked.append((len(encode(tokenizer, messages)), trained))
+    return checked
 
 
 def _say_mismatch(tokenizer: PreTrainedTokenizerBase, asked: list[int], whole: list[int]) -> str:

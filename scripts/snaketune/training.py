@@ -14,14 +14,14 @@ import torch
 from peft import LoraConfig
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, ProgressCallback
 from trl import SFTConfig, SFTTrainer
+from trl.trainer import utils as trl_utils
 
 from snaketune.checkpoints import MarkComplete, seconds_before, usable_checkpoint
-from snaketune.config.data import Prompt
 from snaketune.errors import UserError
 from snaketune.files import digest, read_jsonl, sha256_file, whole, write_json
 from snaketune.folders import move, read_source
 from snaketune.measuring import git_commit, peak_memory_mb, versions
-from snaketune.prompts import check_prompt_gate, encode, render
+from snaketune.prompts import check_prompt_gate
 from snaketune.recipe import Recipe, read_recipe, recipe_hash
 
 log = logging.getLogger(__name__)
@@ -79,8 +79,15 @@ def train(
     if start:
         log.info("Goes on from %s.", start.name)
     clock.start()
-    trainer.train(resume_from_checkpoint=str(start) if start else None)
-    _evaluate_at_end(trainer)
+    try:
+        trainer.train(resume_from_checkpoint=str(start) if start else None)
+        _evaluate_at_end(trainer)
+    except torch.OutOfMemoryError as error:
+        raise UserError(
+            "The GPU has too little memory: lower training.per_device_train_batch_size and raise "
+            "gradient_accumulation_steps by as much, or set gradient_checkpointing: true. "
+            f"({error})"
+        ) from error
     metrics = _metrics(trainer, sets["train"], clock)
     metrics |= {**facts, "resumed_from_step": int(start.name.split("-")[1]) if start else None}
     _write_adapter(trainer, source, metrics, Path(out))
@@ -107,17 +114,13 @@ def prepare_records(
             f"{path}: {len(unlabelled)} of {len(records)} records have no label to train on, "
             f"the first is {unlabelled[0]}. Give them a label or take them out."
         )
-    check_prompt_gate(tokenizer, recipe.prompt, records)
-    rows = [_labelled(tokenizer, recipe.prompt, record) for record in records]
+    rows = [
+        {"input_ids": trained, "labels": [IGNORED] * asked + trained[asked:]}
+        for asked, trained in check_prompt_gate(tokenizer, recipe.prompt, records)
+    ]
     _refuse_truncation(rows, recipe.training.max_length, path)
     columns = {name: [row[name] for row in rows] for name in ("input_ids", "labels")}
     return datasets.Dataset.from_dict(columns)
-
-
-def _labelled(tokenizer: PreTrainedTokenizerBase, prompt: Prompt, record: dict) -> dict:
-    messages, answer = render(prompt, record)
-    asked, ids = encode(tokenizer, messages), encode(tokenizer, messages, answer)
-    return {"input_ids": ids, "labels": [IGNORED] * len(asked) + ids[len(asked) :]}
 
 
 def _refuse_truncation(rows: list[dict], longest: int, path: Path) -> None:
@@ -147,6 +150,8 @@ def build_trainer(
     model = loading.load_base(source, recipe)
     if recipe.training.packing:
         check_packing(model, recipe)
+    if loading.device() == "cpu":
+        _score_answers_only()
     try:
         trainer = SFTTrainer(
             model=model,
@@ -165,6 +170,15 @@ def build_trainer(
     trainer.add_callback(_Progress())
     trainer.add_callback(MarkComplete(clock))
     return trainer
+
+
+def _score_answers_only() -> None:
+    """Let TRL's loss skip the prompt's positions on a CPU too, as it does where Triton runs.
+
+    Elsewhere it scores every position and throws most away, lest a compiler see changing shapes.
+    Loss and gradients are the same; on a tiny base half of a step's time is saved.
+    """
+    trl_utils._use_triton = lambda device: True
 
 
 def _sft_config(recipe: Recipe, run_folder: Path, evaluate: bool) -> SFTConfig:

@@ -167,11 +167,11 @@ def open_engine(
         UserError: a folder is half-written or is not what it should be.
     """
     folder, trust = Path(merged or source["path"]), source.get("trust_remote_code", False)
-    tokenizer = loading.load_tokenizer(folder, trust)
     model_id, sha256 = source["name"], source["sha256"]
     if merged:
         manifest = read_manifest(merged)
         model_id, sha256 = f"{model_id}+{manifest['adapter']}", manifest["sha256"]
+    tokenizer = loading.load_tokenizer(folder, trust)
     if recipe and recipe.quantization:
         model = loading.load_base(source, recipe)
     else:

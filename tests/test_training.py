@@ -1,6 +1,7 @@
 """Training: what carries loss, what is refused, and that neither a kill nor a rerun changes it."""
 
 import csv
+import importlib.util
 import json
 import shutil
 import subprocess
@@ -161,12 +162,22 @@ def test_records_without_a_label_are_refused(study):
 
 
 @pytest.mark.parametrize("kernel", ["eager", "sdpa"])
-def test_packed_records_do_not_see_each_other(study, kernel):
+@pytest.mark.parametrize(("dtype", "most"), [("float32", 1e-4), ("bfloat16", 0.1)])
+def test_packed_records_do_not_see_each_other(study, kernel, dtype, most):
     from snaketune.loading import load_base
     from snaketune.training import check_packing
 
-    recipe = read_recipe(study.recipe("packed", attn_implementation=kernel))
-    assert check_packing(load_base(read_json(study.source), recipe), recipe) < 1e-4
+    recipe = read_recipe(study.recipe("packed", attn_implementation=kernel, dtype=dtype))
+    assert check_packing(load_base(read_json(study.source), recipe), recipe) < most
+
+
+@pytest.mark.skipif(importlib.util.find_spec("flash_attn") is not None, reason="it is installed")
+def test_a_kernel_that_is_not_installed_is_named(study):
+    from snaketune.loading import load_base
+
+    recipe = read_recipe(study.recipe("flash", attn_implementation="flash_attention_2"))
+    with pytest.raises(UserError, match="attn_implementation flash_attention_2 in float32"):
+        load_base(read_json(study.source), recipe)
 
 
 def test_packing_is_refused_where_records_see_each_other(study):

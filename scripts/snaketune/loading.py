@@ -5,15 +5,9 @@ Importing this module sets what the libraries read when they are imported: no hu
 
 import logging
 import os
-import sys
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-# torch imports a package tabulate where there is one, and must not find scripts/tabulate.py
-SCRIPTS = Path(__file__).resolve().parents[1]
-if Path(sys.argv[0]).resolve().parent == SCRIPTS:
-    sys.path[:] = [path for path in sys.path if Path(path).resolve() != SCRIPTS]
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -104,7 +98,10 @@ def load_model(
             use_safetensors=True,
         )
     except (ImportError, OSError, ValueError) as error:
-        raise UserError(f"{folder} cannot be loaded: {error}") from error
+        raise UserError(
+            f"{folder} cannot be loaded with attn_implementation {attn_implementation} "
+            f"in {'4 bits' if quantization else dtype}: {error}"
+        ) from error
     _keep_trainable(model)
     return model.eval()
 

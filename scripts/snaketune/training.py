@@ -149,7 +149,7 @@ def build_trainer(
     datasets.disable_progress_bars()
     model = loading.load_base(source, recipe)
     if recipe.training.packing:
-        check_packing(model, recipe)
+        log.info("Packing parts records to %.1g standard deviations.", check_packing(model, recipe))
     if loading.device() == "cpu":
         _score_answers_only()
     try:

@@ -149,7 +149,7 @@ def build_trainer(
     datasets.disable_progress_bars()
     model = loading.load_base(source, recipe)
     if recipe.training.packing:
-        log.info("Packing parts records to %.1g standard deviations.", check_packing(model, recipe))
+        _check_and_report_packing(model, recipe)
     if loading.device() == "cpu":
         _score_answers_only()
     try:
@@ -201,6 +201,20 @@ def _sft_config(recipe: Recipe, run_folder: Path, evaluate: bool) -> SFTConfig:
         log_level="error",
         disable_tqdm=False,
     )
+
+
+def _check_and_report_packing(model: PreTrainedModel, recipe: Recipe) -> None:
+    difference = check_packing(model, recipe)
+    log.info("Packed records differ from single ones by %.1g standard deviations.", difference)
+    rows = recipe.training.per_device_train_batch_size
+    if rows > 1 and recipe.attn_implementation != "flash_attention_2":
+        log.warning(
+            "training.packing joins %d rows of %d tokens into one, and %s takes time and memory "
+            "by the square of its length: set per_device_train_batch_size to 1.",
+            rows,
+            recipe.training.max_length,
+            recipe.attn_implementation,
+        )
 
 
 @torch.no_grad()

@@ -13,11 +13,11 @@ import pytest
 from hub_server import COMMIT, TOKEN, Hub, hub_of
 from safetensors.numpy import save_file
 
-from snaketune.bases import TINY, check_manifest, check_model_folder, locate, model_files
+from snaketune.bases import TINY, check_model_folder, locate, model_files
 from snaketune.config.tuning import LocalBase, PretrainedBase, TinyBase
 from snaketune.errors import UserError
 from snaketune.files import read_json, sha256_file
-from snaketune.folders import publish
+from snaketune.folders import publish, read_manifest
 
 SMALL = ["config.json", "generation_config.json", "merges.txt", "tokenizer.json"]
 SCRIPTS = Path(__file__).resolve().parents[1] / "scripts"
@@ -171,7 +171,7 @@ def published(tmp_path: Path) -> Path:
 
 def test_a_whole_manifest_passes(tmp_path):
     folder = published(tmp_path)
-    assert check_manifest(folder)["files"]["config.json"]["bytes"] == 23
+    assert read_manifest(folder)["files"]["config.json"]["bytes"] == 23
     assert (folder / "manifest.json").exists()
 
 
@@ -192,7 +192,7 @@ def test_a_damaged_folder_loses_its_manifest(tmp_path, kind):
     folder = published(tmp_path)
     MANIFEST_DAMAGE[kind](folder)
     with pytest.raises(UserError, match="half-written or damaged; run the same command again"):
-        check_manifest(folder)
+        read_manifest(folder)
     assert not (folder / "manifest.json").exists()
 
 

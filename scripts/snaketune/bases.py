@@ -11,7 +11,7 @@ from tqdm import tqdm
 from snaketune.config.tuning import HubBase, LocalBase, PretrainedBase, TinyBase
 from snaketune.errors import UserError
 from snaketune.files import digest, read_json
-from snaketune.folders import MANIFEST, list_files, read_manifest
+from snaketune.folders import list_files
 
 TINY = Path(__file__).resolve().parents[2] / "resources" / "tiny-base"
 WEIGHTS = "model.safetensors"
@@ -161,30 +161,6 @@ def check_safetensors(path: Path) -> None:
             f"{path} has {size:,} bytes, its header promises {promised:,}: it is cut off or "
             f"damaged. {_AGAIN}"
         )
-
-
-def check_manifest(folder: Path) -> dict:
-    """Manifest of a folder that a rule made; a damaged folder is freed for being made again.
-
-    Returns:
-        The manifest, `{…, "files": {name: {"bytes", "sha256"}}}`.
-
-    Raises:
-        UserError: the manifest or a file of it is missing, or a file has not the bytes that it
-            lists. The manifest is removed, so that the rule that declares it runs again.
-    """
-    folder = Path(folder)
-    try:
-        manifest = read_manifest(folder)
-        if list_files(folder, manifest["files"]) != manifest["files"]:
-            raise UserError("the bytes of a file are not those that were written")
-        return manifest
-    except (UserError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
-        (folder / MANIFEST).unlink(missing_ok=True)
-        raise UserError(
-            f"{folder} is half-written or damaged; run the same command again and it is rebuilt. "
-            f"({error})"
-        ) from None
 
 
 def locate(

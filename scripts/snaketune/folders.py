@@ -49,19 +49,28 @@ def list_files(folder: Path, names: Iterable[str]) -> dict[str, dict]:
 
 
 def read_manifest(folder: Path) -> dict:
-    """Manifest of a model folder, its files checked.
+    """Manifest of a model folder that a rule made, every file compared with it byte for byte.
+
+    Returns:
+        The manifest, `{…, "files": {name: {"bytes", "sha256"}}}`.
 
     Raises:
-        UserError: no manifest, or a file is not as it says.
+        UserError: the manifest or a file of it is missing or not as it was written. The manifest
+            is removed, so that the rule that declares it runs again.
     """
     path = Path(folder) / MANIFEST
-    if not path.is_file():
+    try:
+        manifest = read_json(path)
+        check_files(Path(folder), manifest["files"], f"model {folder}", path)
+        if list_files(Path(folder), manifest["files"]) != manifest["files"]:
+            raise UserError("the bytes of a file are not those that were written")
+        return manifest
+    except (UserError, OSError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
+        path.unlink(missing_ok=True)
         raise UserError(
-            f"{folder} has no {MANIFEST}: the model is half-written. Delete it and run again."
-        )
-    manifest = read_json(path)
-    check_files(Path(folder), manifest["files"], f"model {folder}", path)
-    return manifest
+            f"{folder} is half-written or damaged; run the same command again and it is rebuilt. "
+            f"({error})"
+        ) from None
 
 
 def read_source(path: Path) -> dict:

@@ -5,6 +5,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 PYTHON ?= python3
 BIN := .venv/bin
+RUN := results/$(shell sed -n 's/^run: *//p' config/config.yaml)
 INSTALLED := .venv/.installed
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 # One thread a job: several jobs side by side use small machines better.
@@ -16,11 +17,11 @@ export PYTHONHASHSEED := 0
 
 demo: $(INSTALLED)
 	snakemake --cores all
-	@$(MAKE) --no-print-directory results/demo/report.html
-	@python scripts/show_results.py --results results/demo --log results/demo/logs/show_results.log
+	@$(MAKE) --no-print-directory $(RUN)/report.html
+	@python scripts/show_results.py --results $(RUN) --log $(RUN)/logs/show_results.log
 
 # Made again only when a table, a figure or a caption changed.
-results/demo/report.html: $(wildcard results/demo/*/accuracy.csv results/demo/*/figures/* report/*)
+$(RUN)/report.html: $(wildcard $(RUN)/*/accuracy.csv $(RUN)/*/figures/* report/*)
 	snakemake --report $@
 
 test: lint
@@ -45,7 +46,7 @@ schema: $(INSTALLED)
 	python scripts/write_schema.py
 
 clean:
-	rm -rf results/demo .snaketune
+	rm -rf $(RUN) .snaketune
 
 $(INSTALLED): requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

@@ -9,7 +9,10 @@ from snakemake.utils import min_version
 min_version("9.27")
 
 
-configfile: "config/config.yaml"
+# A config file named on the command line stands for itself: nothing of the demo is mixed in.
+if "studies" not in config:
+
+    configfile: "config/config.yaml"
 
 
 include: "rules/common.smk"

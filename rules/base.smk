@@ -33,7 +33,6 @@ rule download_base:
         "<benchmarks>/bases/download_base/{base}.tsv"
     wildcard_constraints:
         base=any_of(bases_from("hub")),
-    retries: 2
     conda:
         "../envs/train.yaml"
     params:

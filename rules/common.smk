@@ -71,12 +71,34 @@ def evaluations_of(study):
 
 
 def results_of(study):
-    """What `snakemake STUDY` makes."""
-    made = [f"<results>/{study}/accuracy.{kind}" for kind in ("csv", "md", "html")]
-    made.append(f"<results>/{study}/figures/accuracy.svg")
-    if STUDIES[study]["adapters"]:
-        made.append(f"<results>/{study}/figures/loss.svg")
-    return made
+    """All that `snakemake STUDY` makes.
+
+    Every file between is named too: one that a failed job took away is then missed and made
+    again, where Snakemake would be content with what older files had made of it.
+    """
+    settings, made = STUDIES[study], []
+    evaluated = list(evaluations_of(study))
+    adapters, models = settings["adapters"], settings["models"]
+    asked = {model: models[model] for model, _, _ in evaluated}
+    datasets = [dataset for _, dataset, _ in evaluated] + [a["dataset"] for a in adapters.values()]
+    for dataset in dict.fromkeys(datasets):
+        made += [f"raw/{dataset}.jsonl", f"clean/{dataset}.jsonl", f"clean/{dataset}.json"]
+        made += [f"data/{dataset}/{split}.jsonl" for split in ("train", "validation", "test")]
+        made.append(f"data/{dataset}/quality.json")
+    for adapter in adapters:
+        files = ("recipe.yaml", "adapter_model.safetensors", "loss.csv", "metrics.json")
+        made += [f"adapters/{adapter}/{file}" for file in files]
+    for model in filter(lambda name: is_merged(models[name]), asked):
+        made += [f"merged/{model}/{file}" for file in ("manifest.json", "parity.json")]
+    for model, dataset, split in evaluated:
+        place = f"{model}/{dataset}/{split}"
+        made += [f"predictions/{place}.jsonl", f"answers/{place}.jsonl", f"scores/{place}.json"]
+    made += [f"accuracy.{kind}" for kind in ("csv", "md", "html")]
+    made += ["figures/accuracy.svg"] + (["figures/loss.svg"] if adapters else [])
+    bases = {model["base"] for model in asked.values()} | {a["base"] for a in adapters.values()}
+    return [f"<results>/bases/{base}/source.json" for base in sorted(bases)] + [
+        f"<results>/{study}/{path}" for path in made
+    ]
 
 
 wildcard_constraints:

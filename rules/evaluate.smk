@@ -16,12 +16,11 @@ rule extract_and_vote:
     conda:
         "../envs/data.yaml"
     params:
-        settings=extract_settings,
         code=code_of("extract_and_vote"),
     message:
         "{wildcards.study}: read the answers of {wildcards.model} on {wildcards.dataset}"
     shell:
-        "python scripts/extract_and_vote.py --settings {params.settings:q}"
+        "python scripts/extract_and_vote.py"
         " --records {input.records:q} --predictions {input.predictions:q}"
         " --out {output:q} --log {log:q}"
 

@@ -48,7 +48,7 @@ def recipe_settings(wildcards):
     """All that decides a training run, apart from base and data: the recipe's content."""
     adapter = item(wildcards, "adapters")
     study = STUDIES[wildcards.study]
-    prompt = adapter["prompt"] or study["datasets"][adapter["dataset"]]["prompt"]
+    prompt = study["datasets"][adapter["dataset"]]["prompt"]
     return json.dumps(
         {
             "study": wildcards.study,
@@ -133,10 +133,6 @@ def model_arguments(wildcards, input):
 
 
 # --- evaluate
-
-
-def extract_settings(wildcards):
-    return json.dumps({"extract": item(wildcards, "datasets")["extract"]})
 
 
 def score_settings(wildcards):

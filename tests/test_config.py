@@ -108,6 +108,7 @@ def test_scale_that_is_not_there(project):
         ({"text": "{city}{month}月的天气"}, "lacks {day}"),
         ({"text": "{city}{month}月{day}日", "date": "%Y-%m-%d"}, "lacks {year}"),
         ({"text": "{town}{month}月{day}日"}, "cannot be filled"),
+        ({"text": "{city.name}{month}月{day}日"}, "cannot be filled"),
     ],
 )
 def test_template_that_cannot_serve(project, template, said):
@@ -120,9 +121,58 @@ def test_prompt_with_a_field_that_the_data_lack(project):
     assert "did you mean 'sentence'?" in said
 
 
-def test_prompt_that_gives_the_answer_away(project):
-    said = weather(project, "prompts", "published", "user", value="{sentence} {label}")
-    assert "{label} would give the answer away" in said
+@pytest.mark.parametrize("part", ["user", "system"])
+def test_prompt_that_gives_the_answer_away(project, part):
+    said = weather(project, "prompts", "published", part, value="{sentence} {label}")
+    assert f"{part}: {{label}} would give the answer away" in said
+
+
+def test_system_prompt_with_a_field_that_the_data_lack(project):
+    said = weather(project, "prompts", "published", "system", value="{sentense}")
+    assert "prompts.published.system: " in said
+
+
+def test_field_names_may_be_chinese(project):
+    said = weather(project, "prompts", "published", "user", value="{sentence} {选项}")
+    assert "has no {选项}" in said
+
+
+@pytest.mark.parametrize(
+    ("keys", "value", "said"),
+    [
+        (("datasets", "weather", "extract", "fields"), ["city", "town"], "no part 'town'"),
+        (("datasets", "weather", "extract", "normalise"), {"ctiy": "place_name"}, "'ctiy' is not"),
+        (("evaluations",), [{"dataset": "handwritten", "split": "train"}], "train is 0"),
+        (("adapters", "lora", "dataset"), "handwritten", "split.train is 0"),
+        (
+            ("published",),
+            [{"model": "tuned", "dataset": "weather", "metric": "exact", "value": 1}],
+            "did you mean 'exact_match'?",
+        ),
+    ],
+)
+def test_what_would_fail_after_hours(project, keys, value, said):
+    assert said in weather(project, *keys, value=value)
+
+
+@pytest.mark.parametrize("name", ["all", "score", "logs", "天气", "My Study"])
+def test_study_whose_file_name_cannot_be_a_name(project, name):
+    Path("config/studies/weather.yaml").rename(f"{name}.yaml")
+    with pytest.raises(UserError, match=rf"{name}.yaml: .*[Rr]ename the file"):
+        resolve({"run": "r", "scale": "demo", "studies": [f"{name}.yaml"]})
+
+
+def test_tiny_base_that_is_damaged(project, monkeypatch):
+    monkeypatch.setattr("snaketune.bases.TINY", project / "resources/tiny-base")
+    weights = project / "resources/tiny-base/model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    with pytest.raises(UserError, match=r"weather\.yaml: .*model\.safetensors"):
+        resolve(read_yaml(project / "config/config.yaml"))
+
+
+def test_places_are_the_keys_of_the_file(project):
+    said = weather(project, "datasets", "weather", "source", "records", value=0)
+    assert "weather.yaml: datasets.weather.source.records: " in said
 
 
 @pytest.mark.parametrize("content", [b"", b"\n\n", b"\x00\x01\x02\xff\xfe\x00"])
@@ -172,6 +222,20 @@ def test_broken_yaml_names_file_and_line(project):
     Path("config/studies/weather.yaml").write_text("title: a\nprompts: [\n", encoding="utf-8")
     with pytest.raises(UserError, match=r"weather.yaml, line \d+: not valid YAML"):
         resolve(read_yaml(project / "config/config.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("title: a\nuser: {{sentence}}\n", "line 2: braces open a mapping here"),
+        ("title: a\x0b\n", "not plain UTF-8 text"),
+        ("title:\t- a\n\tb: 1\n", r"line \d: not valid YAML"),
+    ],
+)
+def test_text_that_yaml_takes_for_something_else(project, text, said):
+    Path("odd.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(UserError, match=said):
+        read_yaml(Path("odd.yaml"))
 
 
 def test_key_written_twice(project):

@@ -42,7 +42,7 @@ class Recipe(Adapter):
 
 def write_recipe(settings: dict, path: Path) -> None:
     """Write recipe.yaml from `{"study", "name", "adapter": Adapter, "prompt": Prompt}`."""
-    adapter = Adapter.model_validate(settings["adapter"]).model_dump(exclude={"prompt"})
+    adapter = Adapter.model_validate(settings["adapter"]).model_dump()
     names = {"study": settings["study"], "adapter": settings["name"]}
     plain = {
         key: adapter[key] for key in adapter if key not in ("training", "lora", "quantization")

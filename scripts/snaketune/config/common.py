@@ -5,7 +5,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, model_validator
 
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]*$")]
+NAME = r"^[a-z0-9][a-z0-9_.-]*$"
+Name = Annotated[str, StringConstraints(pattern=NAME)]
 """A name in config, paths and tables: lower-case letters, digits, dot, hyphen, underscore."""
 
 

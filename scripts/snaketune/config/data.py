@@ -5,9 +5,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from snaketune.config.common import Name, Strict
+from snaketune.config.common import Name, Strict, nearest
 
-PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
+PLACEHOLDER = re.compile(r"\{([^\W\d]\w*)\}")
 """`{field}` in a prompt; any other brace, as in a JSON example, stands for itself."""
 
 
@@ -23,7 +23,7 @@ class SentenceTemplate(Strict):
     def _names(self) -> "SentenceTemplate":
         try:
             self.text.format(city="城", year=2000, month=1, day=1)
-        except (KeyError, IndexError, ValueError) as error:
+        except (KeyError, IndexError, ValueError, AttributeError, TypeError) as error:
             raise ValueError(
                 f"template '{self.text}' cannot be filled ({type(error).__name__} {error}); "
                 "it may use {city}, {year}, {month}, {day}"
@@ -123,8 +123,9 @@ class Prompt(Strict):
     def _asks(self) -> "Prompt":
         if not PLACEHOLDER.search(self.user):
             raise ValueError("user: no {field} in it, so every record would be asked the same")
-        if "label" in PLACEHOLDER.findall(self.user):
-            raise ValueError("user: {label} would give the answer away")
+        for part in ("system", "user"):
+            if "label" in PLACEHOLDER.findall(getattr(self, part) or ""):
+                raise ValueError(f"{part}: {{label}} would give the answer away")
         return self
 
 
@@ -136,6 +137,23 @@ class JsonExtract(Strict):
     normalise: dict[str, Literal["place_name"]] = {}
     """Fields that are compared a second time in a canonical form (place_name: 北京市 = 北京)."""
 
+    def metric_names(self) -> list[str]:
+        """What a reply is measured by, in the order of the tables."""
+        names = ["valid_json", *(f"field_match:{field}" for field in self.fields), "exact_match"]
+        if self.normalise:
+            names += [f"field_match_normalised:{field}" for field in self.normalise]
+            names.append("exact_match_normalised")
+        return names
+
+    @model_validator(mode="after")
+    def _normalised_fields(self) -> "JsonExtract":
+        for field in self.normalise:
+            if field not in self.fields:
+                raise ValueError(
+                    f"normalise: '{field}' is not among the fields. {nearest(field, self.fields)}"
+                )
+        return self
+
 
 class Dataset(Strict):
     """Named records with the prompt that asks them, their splits and how replies are read."""
@@ -144,3 +162,15 @@ class Dataset(Strict):
     prompt: Name
     split: Split = Split()
     extract: JsonExtract
+
+    @model_validator(mode="after")
+    def _extracted_fields(self) -> "Dataset":
+        parts = self.source.label_names()
+        if not parts:
+            raise ValueError("extract: json compares parts of a label; name them in source.label")
+        for field in self.extract.fields:
+            if field not in parts:
+                raise ValueError(
+                    f"extract.fields: the label has no part '{field}'. {nearest(field, parts)}"
+                )
+        return self

@@ -1,18 +1,24 @@
 """From YAML files to the checked, complete config that the rules see."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from snaketune.config.common import nearest
+from snaketune.code import SCRIPTS
+from snaketune.config.common import NAME, nearest
 from snaketune.config.data import FileSource, WeatherSource
 from snaketune.config.run import Run
 from snaketune.config.study import Study
 from snaketune.config.tuning import LocalBase
 from snaketune.errors import UserError
+
+SOURCES = ("tiny", "local", "hub", "pretrain")
+RESERVED = {"all", "bases", "logs", "benchmarks"}
+"""Names of the workflow's own targets and folders; so are those of its rules."""
 
 
 class UniqueKeys(yaml.SafeLoader):
@@ -23,8 +29,13 @@ class UniqueKeys(yaml.SafeLoader):
         for key_node, _ in node.value:
             if key_node.tag == "tag:yaml.org,2002:merge":
                 continue
-            key = self.construct_object(key_node, deep=True)
             line = key_node.start_mark.line + 1
+            key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, Hashable):
+                raise UserError(
+                    f"{node.start_mark.name}, line {line}: braces open a mapping here; text that "
+                    "holds braces must stand in quotes."
+                )
             if key in seen:
                 raise UserError(
                     f"{node.start_mark.name}, line {line}: key '{key}' stands here a second time "
@@ -42,8 +53,8 @@ def read_yaml(path: Path) -> dict:
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise UserError(f"{path}, line {line}: not valid YAML ({error.problem}).") from None
-    except UnicodeDecodeError:
-        raise UserError(f"{path}: not UTF-8 text; save it as UTF-8.") from None
+    except (UnicodeDecodeError, yaml.reader.ReaderError) as error:
+        raise UserError(f"{path}: not plain UTF-8 text ({error}).") from None
     if not isinstance(data, dict):
         raise UserError(f"{path}: keys and values are expected, as in the shipped studies.")
     return data
@@ -62,12 +73,21 @@ def validated(model: type[BaseModel], data: dict, where: str) -> Any:
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        lines = [f"{where}: {_place(item['loc'])}{_say(item)}" for item in error.errors()]
+        lines = [f"{where}: {_place(item['loc'], data)}{_say(item)}" for item in error.errors()]
         raise UserError("\n".join(lines)) from None
 
 
-def _place(loc: tuple) -> str:
-    return ".".join(str(part) for part in loc) + ": " if loc else ""
+def _place(loc: tuple, data: Any) -> str:
+    """The keys that lead to a fault, without pydantic's names for the kinds of a source or base."""
+    keys = []
+    for part in loc:
+        if isinstance(data, dict) and part not in data and part in ("weather", "file", *SOURCES):
+            continue
+        keys.append("(name)" if part == "[key]" else str(part))
+        inside = isinstance(data, dict) and part in data
+        inside |= isinstance(data, list) and isinstance(part, int) and part < len(data)
+        data = data[part] if inside else None
+    return ".".join(keys) + ": " if keys else ""
 
 
 def _say(item: Any) -> str:
@@ -89,6 +109,19 @@ def study_path(entry: str) -> Path:
     return path
 
 
+def _check_study_name(path: Path) -> None:
+    """A study bears its file's name, in targets, paths and tables."""
+    rules = {script.stem for script in SCRIPTS.glob("*.py")}
+    if path.stem in RESERVED | rules:
+        raise UserError(f"{path}: '{path.stem}' is a name of the workflow's own; rename the file.")
+    if not re.fullmatch(NAME, path.stem):
+        raise UserError(
+            f"{path}: a study is called by its file's name, which may have only lower-case "
+            "letters, digits, dot, hyphen and underscore. Rename the file; its title may be "
+            "anything."
+        )
+
+
 def load_study(path: Path, scale: str) -> Study:
     """Read a study's YAML and lay its entry of `scales` over it."""
     data = read_yaml(path)
@@ -102,7 +135,7 @@ def load_study(path: Path, scale: str) -> Study:
 
 def _check_files(study: Study, path: Path) -> None:
     """Find what is missing or unreadable now, not after an hour of other jobs."""
-    from snaketune.bases import check_model_folder
+    from snaketune.bases import TINY, check_model_folder
     from snaketune.cities import read_cities
 
     for key, dataset in study.datasets.items():
@@ -111,6 +144,10 @@ def _check_files(study: Study, path: Path) -> None:
             _explained(f"{path}: datasets.{key}.source.cities", read_cities, Path(source.cities))
         if isinstance(source, FileSource) and not Path(source.path).is_file():
             raise UserError(f"{path}: datasets.{key}.source.path: no file {source.path}")
+    used = {adapter.base for adapter in study.adapters.values()}
+    used |= {model.base for model in study.models.values()}
+    if "tiny" in used:
+        _explained(str(path), check_model_folder, TINY)
     for key, base in study.bases.items():
         if isinstance(base, LocalBase):
             _explained(f"{path}: bases.{key}.path", check_model_folder, Path(base.path))
@@ -133,6 +170,7 @@ def resolve(config: dict) -> dict:
     studies: dict[str, Study] = {}
     for entry in run.studies:
         path = study_path(entry)
+        _check_study_name(path)
         if path.stem in studies:
             raise UserError(f"studies: '{path.stem}' stands there twice")
         studies[path.stem] = load_study(path, run.scale)

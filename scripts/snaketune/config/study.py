@@ -31,7 +31,6 @@ class Study(Strict):
     """One fine-tuning study: data, prompts, adapters, models, evaluations."""
 
     title: str
-    about: str = ""
     prompts: dict[Name, Prompt] = Field(min_length=1)
     datasets: dict[Name, Dataset] = Field(min_length=1)
     bases: dict[Name, Base] = {}
@@ -69,6 +68,8 @@ class Study(Strict):
                 raise ValueError(f"{where}: no {kind} '{name}'. {nearest(name, known[kind])}")
         self._check_prompts()
         self._check_models()
+        self._check_splits()
+        self._check_published()
         return self
 
     def _named(self):
@@ -78,8 +79,6 @@ class Study(Strict):
         for key, adapter in self.adapters.items():
             yield f"adapters.{key}.base", "base", adapter.base
             yield f"adapters.{key}.dataset", "dataset", adapter.dataset
-            if adapter.prompt:
-                yield f"adapters.{key}.prompt", "prompt", adapter.prompt
         for key, model in self.models.items():
             if model.adapter:
                 yield f"models.{key}.adapter", "adapter", model.adapter
@@ -95,16 +94,14 @@ class Study(Strict):
             yield f"published.{index}.dataset", "dataset", number.dataset
 
     def _check_prompts(self) -> None:
-        uses = [(d.prompt, key) for key, d in self.datasets.items()]
-        uses += [(a.prompt, a.dataset) for a in self.adapters.values() if a.prompt]
-        for name, key in uses:
-            prompt, source = self.prompts[name], self.datasets[key].source
-            fields, answers = source.field_names(), source.field_names() | source.label_names()
-            for part, known in (("user", fields), ("answer", answers | {"label"})):
-                for field in PLACEHOLDER.findall(getattr(prompt, part)):
+        for key, dataset in self.datasets.items():
+            prompt, fields = self.prompts[dataset.prompt], dataset.source.field_names()
+            answers = fields | dataset.source.label_names() | {"label"}
+            for part, known in (("system", fields), ("user", fields), ("answer", answers)):
+                for field in PLACEHOLDER.findall(getattr(prompt, part) or ""):
                     if field not in known:
                         raise ValueError(
-                            f"prompts.{name}.{part}: dataset '{key}' has no {{{field}}}. "
+                            f"prompts.{dataset.prompt}.{part}: dataset '{key}' has no {{{field}}}. "
                             f"{nearest(field, known)}"
                         )
 
@@ -124,4 +121,23 @@ class Study(Strict):
                 raise ValueError(
                     f"evaluations: {dataset}/{split} lacks the baseline model '{self.baseline}', "
                     "so nothing could be compared on it"
+                )
+
+    def _check_splits(self) -> None:
+        """A split that is trained on or asked must have a share of the records."""
+        wanted = [(f"adapters.{k}", a.dataset, "train") for k, a in self.adapters.items()]
+        wanted += [(f"evaluations.{i}", e.dataset, e.split) for i, e in enumerate(self.evaluations)]
+        for where, dataset, split in wanted:
+            if getattr(self.datasets[dataset].split, split) == 0:
+                raise ValueError(
+                    f"{where}: datasets.{dataset}.split.{split} is 0, so there are no records"
+                )
+
+    def _check_published(self) -> None:
+        for index, number in enumerate(self.published):
+            known = self.datasets[number.dataset].extract.metric_names()
+            if number.metric not in known:
+                raise ValueError(
+                    f"published.{index}.metric: no metric '{number.metric}'. "
+                    f"{nearest(number.metric, known)}"
                 )

@@ -104,8 +104,6 @@ class Adapter(Strict):
 
     base: Name
     dataset: Name
-    prompt: Name | None = None
-    """Another prompt than the dataset's own."""
     dtype: Literal["float32", "bfloat16", "float16"] = "bfloat16"
     """What the frozen weights are loaded as."""
     attn_implementation: Literal["eager", "sdpa", "flash_attention_2"] = "sdpa"

@@ -74,13 +74,13 @@ class Corpus:
         """The documents of the chunk that begins at a step; the same for the same arguments."""
         rng = Random(f"{self.settings.seed}/{index}")
         copying_only = step < self.settings.copy_steps
-        short_share = 0.25
+        simple_share = 0.2
         if copying_only:
-            short_share = 1.0 if step < self.settings.copy_steps // 2 else 0.4
+            simple_share = 1.0 if step < self.settings.copy_steps * 0.6 else 0.3
         made = []
         for _ in range(DOCUMENTS_A_CHUNK // (4 if copying_only else 1)):
             if copying_only or rng.random() < self.settings.copy_share:
-                made.append(encode.copying(rng, rng.random() < short_share))
+                made.append(encode.copying(rng, rng.random() < simple_share))
             else:
                 made.append(encode.example(*self.example(rng)))
         return made
@@ -107,15 +107,11 @@ class Encoder:
         answer = self._ids(made.answer) + self.end
         return Document(kind, prompt + answer, [False] * len(prompt) + [True] * len(answer))
 
-    def copying(self, rng: Random, short: bool) -> Document:
-        """A random string and its copies: over and over, once, or pieces from anywhere in it.
-
-        Short strings said several times are learnt within minutes; long ones only after them.
-        """
-        if short:
-            string, times = rng.choices(self.plain, k=rng.randint(2, 12)), rng.randint(2, 6)
-            free, bound = [False] * len(string), [True] * (len(string) * (times - 1))
-            return Document(COPY, string * times, free + bound)
+    def copying(self, rng: Random, simple: bool) -> Document:
+        """A random string and its copy; unless `simple`, also chats and pieces of the string."""
+        if simple:
+            string = rng.choices(self.plain, k=rng.randint(6, 30))
+            return Document(COPY, string * 2, [False] * len(string) + [True] * len(string))
         roll = rng.random()
         pool = self.plain if roll < 0.75 else rng.sample(self.plain, rng.randint(8, 40))
         string = rng.choices(pool, k=rng.randint(4, 50))

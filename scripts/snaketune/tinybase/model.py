@@ -29,7 +29,31 @@ def new_model(settings: PretrainSettings, vocabulary: int, pad: int, end: int) -
         attn_implementation="eager",
         use_cache=False,
     )
-    return Qwen2ForCausalLM(config).to(torch.bfloat16)
+    model = Qwen2ForCausalLM(config)
+    _look_back(model)
+    return model.to(torch.bfloat16)
+
+
+@torch.no_grad()
+def _look_back(model: Qwen2ForCausalLM, strength: float = 6.5, pairs: int = 4) -> None:
+    """Make heads of the first layer begin by looking one or two tokens back, through their biases.
+
+    Copying needs such heads, and rotary positions tell neighbours apart only by a few fast pairs
+    of dimensions, whose biases would have to grow for thousands of steps. With this start, copying
+    of strings over the whole vocabulary sets in after about 250 steps; without, not within 2,000.
+    """
+    config, attention = model.config, model.model.layers[0].self_attn
+    width = config.hidden_size // config.num_attention_heads
+    half, theta = width // 2, config.rope_parameters["rope_theta"]
+    group = config.num_attention_heads // config.num_key_value_heads
+    for head, back in enumerate((1, 1, 2)[: config.num_key_value_heads]):
+        for pair in range(min(pairs, half)):
+            angle = torch.tensor(back * theta ** (-pair / half))
+            at = head * width + pair
+            for query in range(head * group, (head + 1) * group):
+                attention.q_proj.bias[query * width + pair] = strength
+            attention.k_proj.bias[at] = strength * torch.cos(angle)
+            attention.k_proj.bias[at + half] = strength * torch.sin(angle)
 
 
 def batch_loss(model: Qwen2ForCausalLM, batch: list[Document], pad: int) -> Tensor:

@@ -23,7 +23,7 @@ from snaketune.tinybase.settings import PretrainSettings
 log = logging.getLogger("snaketune")
 
 TOKENIZER_TEXTS = 6_000
-CORPUS_VERSION = 2  # a change of the corpus must not resume an older checkpoint
+CORPUS_VERSION = 4  # a change of the corpus must not resume an older checkpoint
 
 
 @dataclass
@@ -77,6 +77,7 @@ def pretrain(
         initial=progress.step,
         unit="step",
         mininterval=1 if sys.stderr.isatty() else 30,
+        maxinterval=60,
     )
     model.train()
     mean, since = 0.0, 0

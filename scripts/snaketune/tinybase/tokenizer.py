@@ -1,5 +1,6 @@
 """Byte-level BPE in which each listed Chinese character and each digit is one token."""
 
+import json
 from collections.abc import Iterable
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -71,8 +72,6 @@ def _pre_tokenizer() -> pre_tokenizers.PreTokenizer:
 def _ascii_merges(texts: Iterable[str], wanted: int) -> list[tuple[str, str]]:
     if not wanted:
         return []
-    import json
-
     learner = Tokenizer(models.BPE())
     learner.pre_tokenizer = _pre_tokenizer()
     trainer = trainers.BpeTrainer(

@@ -17,9 +17,16 @@ RARE_HAN = (
     "漯郾渑淅浉潢驿硚陂猇秭浠蕲芙浏淞攸醴晖耒汨澧沅溆芷泸禺浈圳濠禅莞榕邕圩岑覃仫儋碚綦潼郫邛崃"
     "蔺邡梓犍沐阆珙筠蓥孚仡湄阡谟麒麟蒗祜佤勐濞迦灞岐崆峒岷宕湟晏坂鄯耆伽霾呗"
 )
+# Characters that names of Chinese places like to use, in the order of their code points.
 PLACE_HAN = (
-    "山水河江湖海东西南北中新安平长宁永福兴和阳城泉林石龙凤云金清大小上下德明昌春沙溪桥港湾"
-    "岭峰台湖州乐康丰顺吉义信仁文武景光华建定通远青白黑红黄玉花木田原川口关门"
+    "七三上下东中丰临丹丽义乌乐九云互亚京亳什仁仙伊余佛佳依保信儋元光克六兰关兴内凉凤则助勒包化北"
+    "区华南博卫原厦县双口台合吉吐吕吴周呼和咸哈唐商喀善嘉四固圳城塔多大天太头威娄孜宁安宏定宜宣家"
+    "宿密小尔尾山岛岩岭岳峪峰崇川州左巴市布常平广庄庆底店康廊延建张彦徐德忠忻怀怒恩惠成扬承抚拉掖"
+    "揭攀文斯新施族日昆昌明春昭晋普景曲朔朝木本杭松林果枝枣柯柳株格桂桥梁梅梧楚楞榆武毕水永汉汕江"
+    "池沂沈沙沧河泉波泰泸泽洛津洱济浩浮海淄淖淮深清温渭港湖湘湟湾源溪滁滨漯漳潍潭濮烟焦版牡特犁玉"
+    "玛珠理甘田界番白百皇益盐盘盟眉石福秦红纳绍绥绵聊肇自舟色节芜芦花苏茂荆莆莱菏萍营萨葫藏蚌衡衢"
+    "襄西许贝贵贺赣赤边辽达运远连迪通遂遵邢邯邵郑郭郴都鄂酒重金钦铁铜银锡锦镇长门阜防阳阿陇随雄雅"
+    "青靖鞍音韶顺额饶马驻鲁鸡鸭鹤鹰黄黑黔齐龙"
 )
 PEOPLES = word_list(
     "汉族 回族 藏族 苗族 彝族 壮族 侗族 瑶族 白族 傣族 黎族 土家族 哈尼族 傈僳族 羌族"
@@ -100,13 +107,14 @@ def person(rng: Random) -> str:
 
 def han(rng: Random, low: int, high: int) -> str:
     """A random string of Chinese characters."""
-    return "".join(rng.choices(ALL_HAN, k=rng.randint(low, high)))
+    pool = PLACE_HAN if rng.random() < 0.4 else ALL_HAN
+    return "".join(rng.choices(pool, k=rng.randint(low, high)))
 
 
 def place(rng: Random) -> str:
     """An invented Chinese place name, with or without an ending such as 市."""
     length = rng.choices((1, 2, 3, 4, 5, 6), (2, 58, 24, 9, 4, 3))[0]
-    pool_share = rng.random()
+    pool_share = rng.random() ** 0.5
     stem = "".join(
         rng.choice(PLACE_HAN) if rng.random() < pool_share else rng.choice(ALL_HAN)
         for _ in range(length)

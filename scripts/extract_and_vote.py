@@ -4,14 +4,12 @@ import argparse
 from pathlib import Path
 
 from snaketune import cli
-from snaketune.config.data import JsonExtract
 from snaketune.extracting import answer_records
 from snaketune.files import write_jsonl
 
 
 def main(args: argparse.Namespace) -> None:
     """Write one answer a record."""
-    JsonExtract.model_validate(args.settings["extract"])
     write_jsonl(args.out, answer_records(args.records, args.predictions))
 
 

@@ -11,6 +11,7 @@ from snaketune.places import place_name
 
 ROOT = Path(__file__).resolve().parents[1]
 REAL = ROOT.parent / "shared" / "data" / "cities" / "city.txt"
+OTHER_COLUMN = "Chinese, but not in the name column"
 NAMES = ["青岛市", "攀枝花市", "阿坝藏族羌族自治州"]
 
 SHAPES = {
@@ -29,6 +30,26 @@ SHAPES = {
     ),
     "no header": "青岛市,370200,0532\n攀枝花市,510400,0812\n阿坝藏族羌族自治州,513200,0837\n",
     "TSV": "id\tname\tnote\n1\t青岛市\tby the sea\n2\t攀枝花市\t\n3\t阿坝藏族羌族自治州\t\n",
+    "header with a name column of any name": (
+        "编码,中文城市名称\n1,青岛市\n2,攀枝花市\n3,阿坝藏族羌族自治州\n"
+    ),
+    "header that ends in 名": "城市代码,市名\n1,青岛市\n2,攀枝花市\n3,阿坝藏族羌族自治州\n",
+    "header 省,市": "省,市\n山东省,青岛市\n四川省,攀枝花市\n四川省,阿坝藏族羌族自治州\n",
+    "header of no known word": "adcode,全部\n1,青岛市\n2,攀枝花市\n3,阿坝藏族羌族自治州\n",
+    "province first": "1,山东省,青岛市\n2,四川省,攀枝花市\n3,四川省,阿坝藏族羌族自治州\n",
+    "short name too": "青岛市,青岛\n攀枝花市,攀枝花\n阿坝藏族羌族自治州,阿坝\n",
+    "ranks": "青岛市,市\n攀枝花市,地级市\n阿坝藏族羌族自治州,自治州\n",
+    "empty first cells": "\t青岛市\t1\n\t攀枝花市\t\n\t阿坝藏族羌族自治州\t3\n",
+    "full-width commas": "1，青岛市\n2，攀枝花市\n3，阿坝藏族羌族自治州\n",
+    "commas of both kinds": "1，青岛市\n2,攀枝花市\n3、阿坝藏族羌族自治州\n",
+    "bars": "1|青岛市\n2|攀枝花市\n3|阿坝藏族羌族自治州\n",
+    "colons": "1:青岛市\n2：攀枝花市\n3:阿坝藏族羌族自治州\n",
+    "semicolons": "1；青岛市\n2;攀枝花市\n3；阿坝藏族羌族自治州\n",
+    "all on one line": "青岛市,攀枝花市,阿坝藏族羌族自治州",
+    "one line of text": "青岛市、攀枝花市、阿坝藏族羌族自治州\n",
+    "JSON": '["青岛市", "攀枝花市", "\\u963f坝藏族羌族自治州"]',
+    "pretty JSON": '[\n  "青岛市",\n  "攀枝花市",\n  "阿坝藏族羌族自治州"\n]\n',
+    "quoted, blanks after commas": '1, "青岛市"\n2, "攀枝花市"\n3, "阿坝藏族羌族自治州"\n',
     "quoted": '"1","青岛市"\n"2","攀枝花市"\n"3","阿坝藏族羌族自治州"\n',
 }
 
@@ -74,6 +95,32 @@ def test_rows_that_name_no_place_are_dropped_and_counted(tmp_path):
     }
 
 
+@pytest.mark.parametrize(
+    ("rows", "names", "dropped"),
+    [
+        # Places whose names end like headers, and headers that stand in the list.
+        ("茂名\n运城市\n共青城市\n", ["茂名", "运城市", "共青城市"], {}),
+        ("名称\n北京市\n名称\n天津市\n", ["北京市", "天津市"], {"header": 1}),
+        ("北京市\n城市\n天津市\n", ["北京市", "天津市"], {"header": 1}),
+        # A row is not in the header's shape, or the file has a title.
+        ("北京市\n2 上海市\n3 天津市\n", ["上海市", "天津市"], {OTHER_COLUMN: 1}),
+        ("中国城市,,\n编码,名称,省\n1,通州区,北京\n", ["通州区"], {}),
+        # A table of one row.
+        ("1,山东省,青岛市\n", ["青岛市"], {}),
+        # Marks that names have.
+        (
+            "1,阿坝（四川）\n2,澳门·半岛\n3,Lhasa 拉萨\n",
+            ["阿坝（四川）", "澳门·半岛", "Lhasa 拉萨"],
+            {},
+        ),
+    ],
+)
+def test_what_is_a_name_and_what_is_not(tmp_path, rows, names, dropped):
+    found = read_cities(write(tmp_path, rows))
+    assert found.names == names
+    assert found.dropped == dropped
+
+
 BROKEN = {
     "empty": (b"", "empty"),
     "blank": (b"\xef\xbb\xbf \r\n\r\n", "empty"),
@@ -86,6 +133,17 @@ BROKEN = {
         "青岛\n".encode("gbk") + b"\xff\xff\xff\n",
         "line 2: bytes that are not",
     ),
+    "mixed separators": ("1,青岛市\n2,上海市|北京市\n".encode(), "line 2: '上海市|北京市'"),
+    "code stuck to the name": ("青岛市\n110000北京市\n".encode(), "line 2: '110000北京市'"),
+    "quotes of another kind": ("青岛市\n'北京市'\n".encode(), "line 2: ''北京市''"),
+    "invisible character": ("青岛市\n北京市\u200b\n".encode(), "line 2: '北京市"),
+    "quote left open": ('1,青岛市\n2,"北京市\n3,上海市\n'.encode(), "line 2: not CSV"),
+    "quote closed below": ('1,青岛市\n2,"北京市\n3,上海市"\n'.encode(), "line 2: not CSV"),
+    "several names a line": ("北京市,上海市\n天津市,重庆市\n".encode(), "line 1: several Chinese"),
+    "JSON object": ('{"110000": "北京市"}'.encode(), "line 1: JSON that is no list of strings"),
+    "JSON of objects": ('[{"name": "北京市"}]'.encode(), "line 1: JSON that is no list"),
+    "no JSON": ('[\n"北京市",\n]'.encode(), "line 3: it looks like JSON"),
+    "name in JSON": ('[\n"北京市",\n"1 上海市"]'.encode(), "line 3: '1 上海市' is no place name"),
     "prose": (("青岛\n" + "今天天气很好，" * 9).encode(), "line 2: '今天天气很好，"),
 }
 

@@ -1,6 +1,5 @@
 """Replies become answers: the truth table of what is read, and what a wrong pair of files gets."""
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -54,7 +53,18 @@ TABLE = [
     ('{"city": "青岛","date": 03-15}', None, False),
     # A broken object is passed over, a later whole one is read.
     (f'格式为{{"city":城市,"date":日期}}，即{PLAIN}', BEIJING, False),
-    ("{" + PLAIN, BEIJING, False),
+    (f'{{"city":城市,"date":{{}}}}，{PLAIN}', BEIJING, False),
+    (f'{{"city": "北京}}\n{PLAIN}', BEIJING, False),
+    # An object inside a broken or unfinished one does not count.
+    ("{" + PLAIN, None, False),
+    ("{" + PLAIN + "}", None, False),
+    ("{" + PLAIN + "}，即" + PLAIN, BEIJING, False),
+    (f'{{"a": NaN, "b": {PLAIN}}}', None, False),
+    (f'{{"a": 1e999, "b": {PLAIN}}}', None, False),
+    (f'{{"a": "\\ud83d", "b": {PLAIN}}}', None, False),
+    (f'{{"a": "}}", "b": 三亚, "c": {PLAIN}}}', None, False),
+    (f'{{"a": "\\"}}", "b": 三亚, "c": {PLAIN}}}', None, False),
+    (f'{{"a": {{"b": 三亚}}, "c": {PLAIN}}}{PLAIN}', BEIJING, False),
     # One comma before the brace is tolerated, two are not, and it is not valid JSON.
     ('{"city": "北京", "date": "06-01",}', BEIJING, False),
     ('{"city": "北京", "date": "06-01" ,\n }', BEIJING, False),
@@ -85,9 +95,13 @@ TABLE = [
     ('{"city": "\\u5317\\u4eac"}', {"city": "北京"}, True),
     ('{"city": "a}b{", "date": "\\""}', {"city": "a}b{", "date": '"'}, True),
     ('{"city": NaN}', None, False),
+    ('{"city": 1e999}', None, False),
+    ('{"city": -1e999}', None, False),
+    ('{"city": 1e99}', {"city": 1e99}, True),
     ('{"city": "\\ud83d"}', None, False),
     ('{"n": ' + "1" * 5000 + "}", None, False),
     ('{"a":' * 50_000, None, False),
+    ("[" * 100_000 + "{}", {}, False),
 ]
 
 
@@ -160,13 +174,12 @@ def test_no_response_and_no_error_is_refused(tmp_path):
 def test_script_writes_the_answers_without_torch(tmp_path):
     records, predictions = _files(tmp_path, [_record("a", BEIJING)], [_prediction("a", PLAIN)])
     scripts = Path(__file__).resolve().parents[1] / "scripts"
-    settings = {"extract": {"kind": "json", "fields": ["city", "date"]}}
     code = (
         "import runpy, sys; sys.argv = sys.argv[1:]; sys.path.insert(0, sys.argv[0] + '/..');"
         "runpy.run_path(sys.argv[0], run_name='__main__'); assert 'torch' not in sys.modules"
     )
     command = [sys.executable, "-c", code, str(scripts / "extract_and_vote.py")]
-    command += ["--settings", json.dumps(settings), "--records", str(records)]
-    command += ["--predictions", str(predictions), "--out", str(tmp_path / "answers.jsonl")]
+    command += ["--records", str(records), "--predictions", str(predictions)]
+    command += ["--out", str(tmp_path / "answers.jsonl")]
     subprocess.run(command, check=True, env={"PYTHONPATH": str(scripts)})
     assert [a["answer"] for a in read_jsonl(tmp_path / "answers.jsonl")] == [BEIJING]

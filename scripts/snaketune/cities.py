@@ -1,14 +1,17 @@
-"""City lists in the shapes that people have them: text lines, CSV, TSV; UTF-8, GBK, UTF-16."""
+"""City lists in the shapes that people have them: lines, CSV, TSV, JSON; UTF-8, GBK, UTF-16."""
 
 import codecs
 import csv
-import io
+import json
 import re
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 
 from snaketune.errors import UserError
+from snaketune.places import place_name
 
 HAN = re.compile(r"[\u3400-\u9fff\U00020000-\U0003134f]")
 PLACEHOLDER = re.compile(
@@ -18,13 +21,24 @@ PLACEHOLDER = re.compile(
 """Rows of the official division that stand for a level without naming a place."""
 
 NAME_HEADERS = (
-    *("name", "名称", "城市名称", "城市名", "城市", "地名", "地区", "行政区划名称", "单位名称"),
-    *("cityname", "city", "citynamezh", "cityzh", "locationnamezh", "namezh", "namecn", "中文名"),
+    *("name", "名称", "城市名称", "城市名", "市名", "城市", "地名", "地区", "行政区划名称"),
+    *("单位名称", "cityname", "city", "citynamezh", "cityzh", "locationnamezh", "namezh", "namecn"),
+    *("中文名", "地级市", "地市", "市"),
 )
-"""Headers of a name column, best first, in lower case without blanks, hyphens, underscores."""
+"""Headers of a name column, best first, in lower case without blanks, brackets, hyphens."""
 
-SEPARATORS = (",", "\t", ";", "=")
-LONGEST_NAME = 30
+NAME_HEADER = re.compile(r".*(名称?|城市|name(zh|cn)?)")
+HEADER = re.compile(
+    r"(中[文国]|英文|全国|主要|热门|所[属在]|标准|[地县省市]级|自治[区州县]|直辖|特别|行政|区划|单位"
+    r"|城市|地[区方市点]|省份?|市|区|县|全|简|名[称字]?|编[码号]|代码|[序区]号|级别|拼音|备注|[经纬]度"
+    r"|邮编)+|.*(名称|[省市县区地]名|列表|名单|一览表?)|[a-z]*name(zh|cn)?"
+)
+"""Words that are headers and no places, unlike 茂名, 运城市 and 共青城市."""
+
+NAME = re.compile(r"(?=.{1,30}$)[^\W\d_]([^\W\d_]|[·()（）' -])*(?<![·(（' -])")
+NO_CITY = re.compile(rf"{HEADER.pattern}|.*(省|自治区)")
+SEPARATORS = (",，、", "\t", ";；", "|｜", "=＝", ":：")
+"""Characters that part cells; those that stand together count as one."""
 
 
 @dataclass(frozen=True)
@@ -46,32 +60,39 @@ class Row:
 def read_cities(path: Path | str) -> CityList:
     """Read a city list whose encoding and shape are found by themselves.
 
-    Shapes: a name a line; code and name parted by blanks; code=name; CSV or TSV with a header
-    that has a name column (after one VERSION line, if any), or without one (then the first column
-    in Chinese). Dropped and counted: placeholders such as 市辖区, repeated names, rows without a
-    Chinese name, lines that begin with #. A UserError names the file, and the line where one.
+    Shapes: a name a line; all names on one line; code and name parted by blanks or one of
+    `, ; | = :` (also full-width); CSV or TSV with a header that has a name column (after one
+    title line, if any), or without one (then the Chinese column with most distinct places); a
+    JSON list of strings. Dropped and counted: placeholders such as 市辖区, repeated names, headers
+    further down, rows without a Chinese name, lines that begin with #. A UserError names the file,
+    and the line: a name with other characters than letters and ·()' -, say, or rows with several
+    names of which no header tells which to take.
     """
     path = Path(path)
-    rows = _rows(path, _decode(path, _bytes(path)))
+    rows, comments = _rows(path, _decode(path, _bytes(path)))
+    dropped = Counter({"comment": comments} if comments else {})
     if not rows:
         raise UserError(f"{path}: the city list is empty. {_WANTED}")
-    header, column = _name_column(rows)
+    if len(rows) == 1 and all(HAN.search(cell) for cell in _filled(rows[0])):
+        rows = [Row(rows[0].line, [cell]) for cell in _filled(rows[0])]
+    below, headers = _header(rows)
+    column = _name_column(path, rows[below:], headers) if rows[below:] else 0
     names: dict[str, None] = {}
-    dropped: Counter[str] = Counter()
-    for row in rows[header:]:
+    for row in rows[below:]:
         name = _name(row, column)
-        if row.cells[0].startswith("#"):
-            dropped["comment"] += 1
-        elif name is None:
-            dropped["no Chinese name"] += 1
+        if name is None:
+            found = HAN.search("".join(row.cells))
+            dropped["Chinese, but not in the name column" if found else "no Chinese name"] += 1
         elif PLACEHOLDER.match(name):
             dropped[f"placeholder {name}"] += 1
+        elif HEADER.fullmatch(_plain(name)):
+            dropped["header"] += 1
         elif name in names:
             dropped["repeated"] += 1
-        elif len(name) > LONGEST_NAME or "\ufffd" in name:
+        elif not NAME.fullmatch(name):
             raise UserError(
-                f"{path}, line {row.line}: '{name[:20]}…' is no place name. Give a city list: "
-                "a name, or code and name, on each line, or a CSV with a name column."
+                f"{path}, line {row.line}: '{name[:20]}{'…' if name[20:] else ''}' is no place "
+                f"name, which is made of letters and ·()' - only. {_WANTED}"
             )
         else:
             names[name] = None
@@ -85,12 +106,11 @@ _WANTED = "A city list has a name, or code and name, on each line, or is a CSV w
 
 def _bytes(path: Path) -> bytes:
     try:
-        data = path.read_bytes()
+        return path.read_bytes()
     except FileNotFoundError:
         raise UserError(f"{path}: there is no such city list. Mend the path in 'cities'.") from None
     except OSError as error:
         raise UserError(f"{path}: the city list cannot be read ({error.strerror}).") from None
-    return data
 
 
 def _decode(path: Path, data: bytes) -> str:
@@ -120,44 +140,107 @@ def _decode_as(encoding: str, called: str, path: Path, data: bytes) -> str:
         ) from None
 
 
-def _rows(path: Path, text: str) -> list[Row]:
-    """Cut the text into rows of stripped cells; blank lines are left out."""
-    lines = [line for line in text.splitlines() if line.strip()]
-    separator = next((s for s in SEPARATORS if 2 * sum(s in x for x in lines) > len(lines)), None)
-    if separator == "\t" and all(len(line.split()) <= 2 for line in lines):
-        separator = None  # «code name» with any number of tabs
-    if separator in (None, "="):
-        cut = [
-            Row(number, [cell.strip() for cell in line.split(separator, 1 if separator else -1)])
-            for number, line in enumerate(text.splitlines(), start=1)
-        ]
-        return [row for row in cut if any(row.cells)]
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
-    rows = []
+def _rows(path: Path, text: str) -> tuple[list[Row], int]:
+    """Cut the text into rows of stripped cells, without blank lines; and how many are comments."""
+    if text.lstrip().startswith(("[", "{")):
+        return _json_rows(path, text), 0
+    filled = [(n, line) for n, line in enumerate(text.splitlines(), start=1) if line.strip()]
+    kept = [(n, line) for n, line in filled if not line.lstrip().startswith("#")]
+    cut = [Row(number, cells) for number, cells in _cut(path, kept) if any(cells)]
+    return cut, len(filled) - len(kept)
+
+
+def _cut(path: Path, lines: list[tuple[int, str]]) -> Iterator[tuple[int, list[str]]]:
+    """Cut each line by itself (an open quote swallows none) at the sign most have, or at blanks."""
+    half = len(lines) / 2
+    found = [s for s in SEPARATORS if sum(any(c in x for c in s) for _, x in lines) > half]
+    sign, *same = found[0] if found else " "
+    if sign == "\t" and all(len(line.split()) <= 2 for _, line in lines):
+        sign = " "  # «code name» with any number of tabs
+    same_sign = str.maketrans(dict.fromkeys(same, sign))
+    for number, line in lines:
+        plain = " ".join(line.split()) if sign == " " else line.translate(same_sign)
+        try:
+            cells = next(csv.reader([plain], delimiter=sign, strict=True, skipinitialspace=True))
+            yield number, [cell.strip() for cell in cells]
+        except csv.Error as error:
+            message = f"not CSV ({error}). Close the quotes of a cell on its line."
+            raise UserError(f"{path}, line {number}: {message}") from None
+
+
+def _json_rows(path: Path, text: str) -> list[Row]:
+    advice = "Only a JSON list of strings is read: save the names one a line instead."
     try:
-        for cells in reader:
-            rows.append(Row(reader.line_num, [cell.strip() for cell in cells]))
-    except csv.Error as error:
-        raise UserError(f"{path}, line {reader.line_num}: not valid CSV ({error}).") from None
-    return [row for row in rows if any(row.cells)]
+        names = json.loads(text)
+    except (json.JSONDecodeError, RecursionError) as error:
+        where = f"{path}, line {getattr(error, 'lineno', 1)}"
+        raise UserError(f"{where}: it looks like JSON but is not. {advice}") from None
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise UserError(f"{path}, line 1: JSON that is no list of strings. {advice}")
+    strings = re.finditer(r'"(?:[^"\\]|\\.)*"', text)
+    return [
+        Row(text.count("\n", 0, string.start()) + 1, [name.strip()])
+        for name, string in zip(names, strings, strict=True)
+        if name.strip()
+    ]
 
 
-def _name_column(rows: list[Row]) -> tuple[int, int]:
-    """Number of rows up to the first name, and the index of the column that holds the names."""
-    for skipped, row in enumerate(rows[:2], start=1):
-        headers = [re.sub(r"[\s_-]", "", cell).lower() for cell in row.cells]
-        columns = [headers.index(known) for known in NAME_HEADERS if known in headers]
-        if columns:
-            return skipped, _first_chinese(rows[skipped:], [*columns, *range(len(headers))])
-    return 0, _first_chinese(rows, list(range(max(len(row.cells) for row in rows))))
+def _filled(row: Row) -> list[str]:
+    return [cell for cell in row.cells if cell]
 
 
-def _first_chinese(rows: list[Row], columns: list[int]) -> int:
-    """The first of the columns that has Chinese text in most rows; else simply the first."""
-    for column in columns:
-        if 2 * sum(_name(row, column) is not None for row in rows) > len(rows):
-            return column
-    return columns[0]
+def _plain(cell: str) -> str:
+    return re.sub(r"[\s_()（）-]", "", cell).lower()
+
+
+def _header(rows: list[Row]) -> tuple[int, list[str]]:
+    """Number of rows up to the first name, and the plain cells of the header if there is one."""
+    for at, row in enumerate(rows[:2]):
+        if at and HAN.search("".join(rows[0].cells)) and len(_filled(rows[0])) >= len(_filled(row)):
+            break  # the row above is no title but a row of the list
+        cells = [_plain(cell) for cell in row.cells]
+        below = rows[at + 1].cells if rows[at + 1 :] else []
+        # 市 above 区 is a column of ranks, not a header.
+        known = [
+            (cell in NAME_HEADERS or HEADER.fullmatch(cell)) and not HEADER.fullmatch(_plain(under))
+            for cell, under in zip_longest(cells, below, fillvalue="")
+        ]
+        if any(known) and not any(cell.isdecimal() for cell in cells):
+            return at + 1, cells
+    if _codes_begin_below(rows):
+        return 1, [_plain(cell) for cell in rows[0].cells]
+    return 0, []
+
+
+def _codes_begin_below(rows: list[Row]) -> bool:
+    """Whether a column has a word in the first row and digits in all others."""
+    first, others = rows[0].cells, [row.cells for row in rows[1:]]
+    return bool(others) and any(
+        any(map(str.isalpha, cell))
+        and not re.search(r"\d", cell)
+        and all(len(x) == len(first) and re.search(r"\d", x[column]) for x in others)
+        for column, cell in enumerate(first)
+    )
+
+
+def _name_column(path: Path, rows: list[Row], headers: list[str]) -> int:
+    """The Chinese column that the header calls the name, else that with most distinct places."""
+    columns = range(max(len(row.cells) for row in rows))
+    named = {c: [_name(row, c) for row in rows] for c in columns}
+    chinese = [c for c in named if 2 * sum(name is not None for name in named[c]) > len(rows)]
+    for header in NAME_HEADERS:
+        if header in headers and headers.index(header) in chinese:
+            return headers.index(header)
+    places = {c: {place_name(x) for x in named[c] if x and not NO_CITY.fullmatch(x)} for c in named}
+    called = [c for c in chinese if c < len(headers) and NAME_HEADER.fullmatch(headers[c])]
+    # 青岛市 and 青岛 beside each other are one place, other pairs are two.
+    found = max(called or chinese or [0], key=lambda c: len(places[c]))
+    if not called and 2 * len(set().union(*places.values())) > 3 * max(len(places[found]), 1):
+        raise UserError(
+            f"{path}, line {rows[0].line}: several Chinese names on a line, and no header says "
+            f"which to take. Save one name a line, or write a header such as '省,城市'. {_WANTED}"
+        )
+    return found
 
 
 def _name(row: Row, column: int) -> str | None:

@@ -105,6 +105,18 @@ def test_a_wrong_merge_is_refused_and_leaves_no_model(study, lora, monkeypatch):
     assert not (study.folder / "merged-wrong").exists()
 
 
+@pytest.mark.parametrize("name", ["adapter_model.safetensors", "adapter_config.json"])
+def test_a_damaged_adapter_is_named_removed_and_rebuilt(study, lora, name):
+    file = study.folder / "lora" / name
+    whole = file.read_bytes()
+    file.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(UserError, match=rf"lora/{name} was cut off.*run the same command again"):
+        merge(study, lora, "lora", "merged-damaged")
+    assert not file.exists()
+    assert study.train_in_process(lora, "lora")["resumed_from_step"] == 12
+    assert file.read_bytes() == whole
+
+
 def test_no_sampling_default_of_the_base_survives(study, lora, tmp_path, random_base):
     import shutil
 

@@ -103,6 +103,23 @@ class Study:
         )
 
 
+def weights(folder: Path) -> dict:
+    """Tensors of an adapter."""
+    from safetensors.torch import load_file
+
+    return load_file(folder / "adapter_model.safetensors")
+
+
+def assert_same_weights(one: Path, other: Path) -> None:
+    """Two adapters have equal bits."""
+    import torch
+
+    a, b = weights(one), weights(other)
+    assert a.keys() == b.keys()
+    for name in a:
+        assert torch.equal(a[name], b[name]), name
+
+
 def command(script: str, **options) -> list[str]:
     """Command line of a script, on one CPU thread."""
     words = [sys.executable, str(SCRIPTS / f"{script}.py"), "--threads", "1"]

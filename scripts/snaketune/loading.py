@@ -21,8 +21,10 @@ import torch  # noqa: E402  (after the environment that it and transformers read
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel  # noqa: E402
 from transformers.utils import logging as transformers_logging  # noqa: E402
 
+from snaketune.bases import check_safetensors  # noqa: E402
 from snaketune.config.tuning import Quantization  # noqa: E402
 from snaketune.errors import UserError  # noqa: E402
+from snaketune.files import read_json  # noqa: E402
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -130,10 +132,25 @@ def load_base(source: dict, recipe: "Recipe") -> PreTrainedModel:
 
 
 def load_adapter(model: PreTrainedModel, folder: Path) -> torch.nn.Module:
-    """The model with a trained adapter on it, in evaluation mode."""
+    """The model with a trained adapter on it, in evaluation mode.
+
+    Raises:
+        UserError: a file of the adapter is missing or damaged; a damaged one is removed, so that
+            the rule that declares it runs again.
+    """
     from peft import PeftModel
 
-    for name in ("adapter_model.safetensors", "adapter_config.json"):
-        if not (Path(folder) / name).is_file():
+    checks = {"adapter_model.safetensors": check_safetensors, "adapter_config.json": read_json}
+    for name, check in checks.items():
+        path = Path(folder) / name
+        if not path.is_file():
             raise UserError(f"{folder} is not an adapter: {name} is missing.")
+        try:
+            check(path)
+        except (UserError, UnicodeDecodeError) as error:
+            path.unlink()
+            raise UserError(
+                f"{path} was cut off or damaged. It is removed now; run the same command again "
+                "and it is rebuilt."
+            ) from error
     return PeftModel.from_pretrained(model, folder).eval()

@@ -11,12 +11,27 @@ from snaketune import loading  # first: it sets what the libraries below read wh
 # isort: split
 import datasets
 import torch
-from peft import LoraConfig
-from transformers import PreTrainedModel, PreTrainedTokenizerBase, ProgressCallback
+from peft import LoraConfig, load_peft_weights, set_peft_model_state_dict
+from transformers import (
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    ProgressCallback,
+    TrainerState,
+)
+from transformers.trainer import TRAINER_STATE_NAME
 from trl import SFTConfig, SFTTrainer
 from trl.trainer import utils as trl_utils
 
-from snaketune.checkpoints import MarkComplete, seconds_before, usable_checkpoint
+from snaketune.checkpoints import (
+    SEPARATOR,
+    MarkComplete,
+    alone,
+    is_finished,
+    keep_newest,
+    remove_other_runs,
+    seconds_before,
+    usable_checkpoint,
+)
 from snaketune.errors import UserError
 from snaketune.files import digest, read_jsonl, sha256_file, whole, write_json
 from snaketune.folders import move, read_source
@@ -39,7 +54,9 @@ def train(
     recipe_path: Path, source_path: Path, train_path: Path, validation_path: Path,
     out: Path, checkpoints: Path,
 ) -> dict:  # fmt: skip
-    """Train an adapter, from its last checkpoint where there is one.
+    """Train an adapter, from its last checkpoint where there is one; a finished one is not trained.
+
+    One process at a time trains into `out`; a second one waits for the first.
 
     Args:
         recipe_path: recipe.yaml.
@@ -47,7 +64,8 @@ def train(
         train_path, validation_path: records; validation may be empty, then nothing is evaluated.
         out: folder that receives adapter_model.safetensors, adapter_config.json, loss.csv and
             metrics.json.
-        checkpoints: folder of the checkpoints of all runs; this run's is removed when it is done.
+        checkpoints: folder of the checkpoints of all runs; this run's last one stays there, those
+            of earlier runs into `out` are removed.
 
     Returns:
         The metrics.
@@ -72,15 +90,35 @@ def train(
     if not len(sets["train"]):
         raise UserError(f"{train_path}: no records to train on.")
 
-    run_folder = Path(checkpoints) / digest({**facts, "versions": versions()})[:16]
-    start = usable_checkpoint(run_folder)
-    clock = _Clock(seconds_before(start))
-    trainer = build_trainer(recipe, source, tokenizer, sets, run_folder, clock)
+    # the folder in it: a demo's run must not end the checkpoints of a study's long one
+    name = SEPARATOR.join([recipe.study, recipe.adapter, digest(Path(out).as_posix())[:8]])
+    key = digest({**facts, "versions": versions()})[:16]
+    run_folder = Path(checkpoints) / f"{name}{SEPARATOR}{key}"
+    with alone(Path(checkpoints) / f"{name}.lock"):
+        start = usable_checkpoint(run_folder)
+        clock = _Clock(seconds_before(start))
+        trainer = build_trainer(recipe, source, tokenizer, sets, run_folder, clock)
+        remove_other_runs(run_folder)
+        clock.start()
+        _train_from(trainer, start)
+        metrics = _metrics(trainer, sets["train"], clock)
+        metrics |= {**facts, "resumed_from_step": int(start.name.split("-")[1]) if start else None}
+        _write_adapter(trainer, source, metrics, Path(out))
+        keep_newest(run_folder)
+    return metrics
+
+
+def _train_from(trainer: SFTTrainer, start: Path | None) -> None:
+    """Train from a checkpoint or from nothing; take over a checkpoint of the last step."""
     if start:
         log.info("Goes on from %s.", start.name)
-    clock.start()
     try:
-        trainer.train(resume_from_checkpoint=str(start) if start else None)
+        if start and is_finished(start):
+            # transformers would train one step more where the last one is not the end of an epoch
+            trainer.state = TrainerState.load_from_json(str(start / TRAINER_STATE_NAME))
+            set_peft_model_state_dict(trainer.model, load_peft_weights(str(start), device="cpu"))
+        else:
+            trainer.train(resume_from_checkpoint=str(start) if start else None)
         _evaluate_at_end(trainer)
     except torch.OutOfMemoryError as error:
         raise UserError(
@@ -88,11 +126,6 @@ def train(
             "gradient_accumulation_steps by as much, or set gradient_checkpointing: true. "
             f"({error})"
         ) from error
-    metrics = _metrics(trainer, sets["train"], clock)
-    metrics |= {**facts, "resumed_from_step": int(start.name.split("-")[1]) if start else None}
-    _write_adapter(trainer, source, metrics, Path(out))
-    shutil.rmtree(run_folder, ignore_errors=True)
-    return metrics
 
 
 def prepare_records(
@@ -331,6 +364,12 @@ class _Clock:
 
 class _Progress(ProgressCallback):
     """transformers' bar, with the loss at its end and in the log instead of lines between."""
+
+    def on_step_end(self, args, state, control, **kwargs):
+        """The last step is logged wherever it falls: no run is without a loss."""
+        super().on_step_end(args, state, control, **kwargs)
+        control.should_log |= state.global_step >= state.max_steps
+        return control
 
     def on_prediction_step(self, args, state, control, eval_dataloader=None, **kwargs):
         """No second bar for an evaluation of seconds."""

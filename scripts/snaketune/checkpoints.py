@@ -10,6 +10,7 @@ import fcntl
 import logging
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -60,8 +61,8 @@ def _acquire(file: TextIO) -> None:
         file.seek(0)
         text = f"Another process (pid {file.read()}) trains this adapter; waiting for it."
         log.warning("%s Should it be ended, this one goes on from its last checkpoint.", text)
-        with tqdm(desc=text, bar_format="{desc}"):
-            fcntl.flock(file, fcntl.LOCK_EX)
+        tqdm.write(text, file=sys.stderr)
+        fcntl.flock(file, fcntl.LOCK_EX)
     except OSError as error:  # some network file systems know no locks
         log.warning("%s cannot be locked (%s): let no other job train this.", file.name, error)
 

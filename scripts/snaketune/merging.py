@@ -53,7 +53,8 @@ def merge(
     unmerged = loading.load_adapter(loading.load_base(source, recipe), adapter)
     expected = [_logits(unmerged, ids) for ids in texts]
     merged = _merge_weights(unmerged, source, recipe, adapter)
-    parity = compare_logits(expected, [_logits(merged, ids) for ids in texts], recipe.dtype)
+    coarsest = _coarsest_dtype(recipe)
+    parity = compare_logits(expected, [_logits(merged, ids) for ids in texts], coarsest)
     _refuse_disparity(parity, adapter)
 
     partial = out.parent / f".{out.name}.partial"
@@ -102,6 +103,14 @@ def _logits(model: torch.nn.Module, ids: list[int]) -> torch.Tensor:
     """Logits of one text, [tokens, vocabulary], float32 on the CPU."""
     row = torch.tensor([ids], device=model.device)
     return model(input_ids=row, use_cache=False).logits[0].float().cpu()
+
+
+def _coarsest_dtype(recipe: Recipe) -> str:
+    """What the unmerged model computes in: 4-bit layers may do so in another type than its own."""
+    used = [recipe.dtype]
+    if recipe.quantization:
+        used.append(recipe.quantization.bnb_4bit_compute_dtype)
+    return max(used, key=TOLERANCE.__getitem__)
 
 
 def compare_logits(

@@ -22,7 +22,7 @@ demo: $(INSTALLED)
 
 # Made again only when a table, a figure or a caption changed.
 $(RUN)/report.html: $(wildcard $(RUN)/*/accuracy.csv $(RUN)/*/figures/* report/*)
-	snakemake --report $@
+	PYTHONWARNINGS=ignore::RuntimeWarning snakemake --report $@
 
 test: lint
 	pytest -q

@@ -3,7 +3,7 @@ import json
 import re
 import sys
 
-sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
+sys.path.append(str(Path(workflow.basedir) / "scripts"))
 
 from snaketune.code import code_of
 from snaketune.config.resolve import resolve

@@ -20,8 +20,9 @@ demo: $(INSTALLED)
 	@$(MAKE) --no-print-directory $(RUN)/report.html
 	@python scripts/show_results.py --results $(RUN) --log $(RUN)/logs/show_results.log
 
-# Made again only when a table, a figure or a caption changed.
-$(RUN)/report.html: $(wildcard $(RUN)/*/accuracy.csv $(RUN)/*/figures/* report/*)
+# Made again only when something that it shows has changed.
+SHOWN := accuracy.* figures/* adapters/*/metrics.json merged/*/parity.json data/*/quality.json
+$(RUN)/report.html: config/config.yaml $(wildcard report/* $(addprefix $(RUN)/*/,$(SHOWN)))
 	PYTHONWARNINGS=ignore::RuntimeWarning snakemake --report $@
 
 test: lint

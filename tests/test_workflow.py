@@ -8,7 +8,7 @@ import signal
 import time
 
 import pytest
-from workflow import ROOT, Project
+from workflow import Project
 
 from snaketune.files import sha256_file
 
@@ -82,10 +82,16 @@ def test_results_are_there_to_look_at(demo):
 
 
 def test_report_needs_no_network(changed):
-    printed = changed.snakemake("--report", "report.html", https_proxy="http://127.0.0.1:9")
+    changed.snakemake("--report", "report.html", https_proxy="http://127.0.0.1:9")
     page = (changed.folder / "report.html").read_text(encoding="utf-8")
-    assert "accuracy.svg" in page, printed
-    assert "loss.svg" in page
+    text = page.split('<script id="results">', 1)[1].split("var results = ", 1)[1]
+    shown, _ = json.JSONDecoder().raw_decode(text)
+    found = {path.removeprefix(f"{RESULTS}/"): entry for path, entry in shown.items()}
+    for name in ("accuracy.html", "figures/accuracy.svg", "figures/loss.svg"):
+        assert found[name]["caption"] and found[name]["labels"], name
+        assert found[name]["data_uri"].startswith("data:"), name
+    for name in ("data/weather/quality.json", "adapters/lora/metrics.json"):
+        assert found[name]["caption"], name
 
 
 def test_second_run_does_nothing(demo):
@@ -95,10 +101,12 @@ def test_second_run_does_nothing(demo):
 def test_plan_is_quick(changed):
     for name in ("results", ".snaketune", ".snakemake"):
         shutil.rmtree(changed.folder / name)
-    changed.snakemake("-n")
-    start = time.monotonic()
-    changed.snakemake("-n")
-    assert time.monotonic() - start < 3
+    seconds = []
+    for _ in range(4):  # the best of some: a machine may be busy with other things
+        start = time.monotonic()
+        changed.snakemake("-n")
+        seconds.append(time.monotonic() - start)
+    assert min(seconds) < 3
 
 
 def test_touching_and_commenting_re_runs_nothing(changed):
@@ -153,23 +161,18 @@ def test_new_title_draws_again_only(changed):
     assert changed.plan() == {"tabulate_scores": 1, "draw_accuracy": 1, "draw_loss": 1}
 
 
-def test_light_jobs_do_not_import_torch(changed):
-    trap = changed.folder / "trap/torch"
+def test_light_jobs_do_not_import_torch(changed, tmp_path):
+    trap = tmp_path / "trap/torch"
     trap.mkdir(parents=True)
     (trap / "__init__.py").write_text("raise SystemExit('torch was imported')\n")
-    light = ("locate_base", "synthesise", "fetch", "clean", "split", "write_recipe")
+    trapped = {"PYTHONPATH": str(trap.parent)}
+    fresh = Project.copied(tmp_path / "fresh")
+    fresh.snakemake("--cores", "all", "--until", "split", "locate_base", "write_recipe", **trapped)
+    assert (fresh.folder / RESULTS / "adapters/lora/recipe.yaml").is_file()
     late = ("extract_and_vote", "score", "tabulate_scores", "draw_accuracy", "draw_loss")
-    for path in (changed.folder / RESULTS).glob("predictions/**/*"):
-        path.touch()
-    changed.snakemake(
-        *("--cores", "all", "--forcerun", *light, *late),
-        *("--until", *light),
-        PYTHONPATH=str(trap.parent),
-    )
-    changed.snakemake(
-        *("--cores", "all", "--rerun-triggers", "mtime", "--forcerun", *late),
-        PYTHONPATH=str(trap.parent),
-    )
+    changed.snakemake("--cores", "all", "--forcerun", *late, **trapped)
+    printed = fresh.snakemake("--cores", "all", "--until", "merge_adapter", fails=True, **trapped)
+    assert "torch was imported" in printed
 
 
 def test_two_runs_agree_byte_for_byte(demo, tmp_path_factory):
@@ -233,12 +236,15 @@ def test_bad_config_starts_nothing(changed):
     assert "Building DAG" not in printed
 
 
-def test_real_city_list_by_one_value(tmp_path_factory):
-    cities = ROOT.parent / "shared/data/cities/city.txt"
-    if not cities.is_file():
-        pytest.skip("the real city list is not here")
-    project = Project.copied(tmp_path_factory.mktemp("cities"))
-    project.change(STUDY, "datasets", "weather", "source", "cities", value=str(cities))
+def test_own_city_list_by_one_value(tmp_path):
+    project = Project.copied(tmp_path)
+    lines = [f"{i}={name}" for i, name in enumerate(["青岛", "三亚", "大理", "敦煌", "市辖区"])]
+    (tmp_path / "my cities.txt").write_bytes("\n".join(lines).encode("gbk"))
+    project.change(STUDY, "datasets", "weather", "source", "cities", value="my cities.txt")
     project.snakemake("--cores", "all", "--until", "split")
-    quality = project.folder / RESULTS / "data/weather/quality.json"
-    assert json.loads(quality.read_text(encoding="utf-8"))["leakage"]["groups"] == 0
+    text = (project.folder / RESULTS / "data/weather/train.jsonl").read_text(encoding="utf-8")
+    assert {json.loads(line)["label"]["city"] for line in text.splitlines()} < {
+        "青岛", "三亚", "大理", "敦煌",
+    }  # fmt: skip
+    quality = json.loads((project.folder / RESULTS / "data/weather/quality.json").read_text())
+    assert quality["leakage"]["groups"] == 0

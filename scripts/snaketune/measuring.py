@@ -17,10 +17,18 @@ def versions() -> dict[str, str]:
 
 
 def git_commit() -> str | None:
-    """Commit of the project these scripts belong to; None outside a git checkout."""
+    """Commit of the project these scripts belong to, `+changed` behind it where files differ.
+
+    None outside a git checkout.
+    """
+    commit = _git("rev-parse", "HEAD")
+    return f"{commit}+changed" if commit and _git("status", "--porcelain") else commit
+
+
+def _git(*arguments: str) -> str | None:
     try:
         found = subprocess.run(
-            ["git", "rev-parse", "HEAD"],
+            ["git", *arguments],
             cwd=Path(__file__).parent,
             capture_output=True,
             text=True,

@@ -102,6 +102,8 @@ def as_csv(rows: Iterable[dict]) -> str:
     writer.writeheader()
     for row in rows:
         shares = {c: "" if row[c] is None else f"{row[c]:.6f}" for c in SHARES}
+        if row["p_vs_base"] is not None:
+            shares["p_vs_base"] = f"{row['p_vs_base']:.6g}"
         writer.writerow({**row, **shares})
     return out.getvalue()
 

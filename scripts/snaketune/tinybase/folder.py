@@ -32,9 +32,10 @@ into it.
 **Its numbers say nothing about real models.** It can copy, extract, compare, look up and choose
 among options in Chinese and English, within the forms of its corpus, and it knows nothing else.
 It has met the *kinds* of question of the five demo studies on other content, often answered in
-changing formats and with deliberately wrong labels, so that it answers them noisily and
-inconsistently; tuning makes it right and consistent. That is the point of the demos, not a
-property found in it. Do not use it for anything else.
+changing formats and with deliberately wrong labels, so that by itself it mostly answers in another
+form, or with another label, than a study asks for: the weather prompt's date, for one, it nearly
+always copies unchanged. Looking up tables and options it has barely learnt. That tuning mends such
+things is the point of the demos, not a property found in it. Do not use it for anything else.
 
 ## Corpus
 

@@ -89,7 +89,7 @@ def test_csv_is_read_back_as_it_was(scores, tmp_path):
     assert tuple(raw[0]) == COLUMNS
     assert raw[0]["majority_class"] == "0.333333"
     assert raw[0]["p_vs_base"] == raw[0]["published"] == raw[0]["recipe_hash"] == ""
-    assert raw[1]["p_vs_base"] == "0.000000"
+    assert raw[1]["p_vs_base"] == "1e-09"  # not rounded to nothing
     back = read_table(tmp_path / "a.csv")
     assert [r["accuracy"] for r in back] == [r["accuracy"] for r in rows]
     assert [r["n"] for r in back] == [r["n"] for r in rows]

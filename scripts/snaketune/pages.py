@@ -33,7 +33,7 @@ PAGE = """\
 @media (prefers-color-scheme: dark) {
   :root { --ink: #e6edf3; --soft: #9aa5b1; --line: #3a434d; --band: #1d242c; --mark: #5fd38a;
     --paper: #12171d; } }
-body { margin: 2rem auto; max-width: 70rem; padding: 0 1rem; color: var(--ink);
+body { margin: 1rem auto; max-width: 76rem; padding: 0 1rem; color: var(--ink);
   background: var(--paper); line-height: 1.5; font-family: system-ui, "Noto Sans CJK SC",
   "Noto Sans SC", "PingFang SC", "Microsoft YaHei", sans-serif; }
 h1 { font-size: 1.5rem; line-height: 1.25; }
@@ -41,8 +41,9 @@ h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; }
 p { color: var(--soft); max-width: 60rem; }
 .note { color: var(--ink); border-left: .25rem solid var(--line); padding-left: .75rem; }
 .wide { overflow-x: auto; }
-table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
-th, td { padding: .3rem .6rem; text-align: right; white-space: nowrap; }
+table { border-collapse: collapse; width: 100%; font-size: .8rem; font-variant-numeric: tabular-nums; }
+th, td { padding: .2rem .35rem; text-align: right; white-space: nowrap; }
+thead th { white-space: normal; vertical-align: bottom; }
 th:nth-child(-n+2), td:nth-child(-n+2) { text-align: left; }
 thead th { border-bottom: 2px solid var(--line); color: var(--soft); font-weight: 600; }
 tbody tr.first td { border-top: 1px solid var(--line); }

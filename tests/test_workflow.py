@@ -218,14 +218,15 @@ def test_damaged_weights_are_noticed_and_rebuilt(changed):
     assert sha256_file(weights) == whole
 
 
-def test_a_base_is_pretrained_by_its_rule(changed):
-    settings = {"steps": 150, "copy_steps": 150, "decay_steps": 20, "log_steps": 10}
-    changed.change(STUDY, "bases", value={"mini": {"source": "pretrain", "settings": settings}})
-    changed.snakemake("--cores", "all", "results/demo/bases/mini/source.json")
-    base = changed.folder / "results/demo/bases/mini"
+def test_a_base_is_pretrained_by_its_rule(tmp_path):
+    project = Project.copied(tmp_path)
+    settings = {"steps": 400, "copy_steps": 400, "decay_steps": 20, "log_steps": 10}
+    project.change(STUDY, "bases", value={"mini": {"source": "pretrain", "settings": settings}})
+    project.snakemake("--cores", "all", "results/demo/bases/mini/source.json")
+    base = project.folder / "results/demo/bases/mini"
     assert json.loads((base / "source.json").read_text())["path"] == "results/demo/bases/mini/model"
     losses = [float(row["loss"]) for row in csv.DictReader((base / "model/loss.csv").open())]
-    assert losses[-1] < losses[0] - 1
+    assert losses[-1] < losses[0] / 2
 
 
 def test_bad_config_starts_nothing(changed):

@@ -8,9 +8,17 @@ from pathlib import Path
 
 import pytest
 
+from snaketune.config.data import JsonExtract
 from snaketune.errors import UserError
 from snaketune.files import read_json, write_jsonl
-from snaketune.scoring import ScoreSettings, exact_p, score, typed_place_name, wilson
+from snaketune.scoring import (
+    ScoreSettings,
+    exact_p,
+    metrics_of,
+    score,
+    typed_place_name,
+    wilson,
+)
 
 EXTRACT = {"kind": "json", "fields": ["city", "date"], "normalise": {"city": "place_name"}}
 GOLD = {"city": "北京市", "date": "06-01"}
@@ -247,3 +255,9 @@ def test_script_hashes_the_recipe(tmp_path):
     made = read_json(tmp_path / "s.json")
     assert made["recipe_hash"] == hashlib.sha256(b"adapter: lora\n").hexdigest()[:12]
     assert _by_metric(made)["exact_match"] == 1
+
+
+@pytest.mark.parametrize("normalise", [{}, {"city": "place_name"}])
+def test_the_config_knows_the_metrics_that_are_scored(normalise):
+    extract = JsonExtract(kind="json", fields=["city", "date"], normalise=normalise)
+    assert [metric.name for metric in metrics_of(extract)] == extract.metric_names()

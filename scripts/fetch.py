@@ -5,8 +5,8 @@ import logging
 from pathlib import Path
 
 from snaketune import cli
-from snaketune.config.data import FileSource
 from snaketune.config.resolve import validated
+from snaketune.config.sources import FileSource
 from snaketune.files import write_jsonl
 from snaketune.records import read_records
 

@@ -5,8 +5,8 @@ import logging
 from pathlib import Path
 
 from snaketune import cli
-from snaketune.config.data import WeatherSource
 from snaketune.config.resolve import validated
+from snaketune.config.sources import WeatherSource
 from snaketune.files import write_jsonl
 from snaketune.weather import weather_records
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from snaketune.config.data import FileSource
+from snaketune.config.sources import FileSource
 from snaketune.config.study import Study
 from snaketune.files import write_text
 from snaketune.records import read_records

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from snaketune.config.data import FileSource, Split
+from snaketune.config.data import Split
+from snaketune.config.sources import FileSource
 from snaketune.errors import UserError
 from snaketune.records import SPLITS, clean, quality, read_records, split
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from snaketune.config.data import WeatherSource
+from snaketune.config.sources import WeatherSource
 from snaketune.errors import UserError
 from snaketune.weather import NEGATIVES, weather_records
 

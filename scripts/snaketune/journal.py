@@ -32,7 +32,9 @@ def response_key(model: str, prompt: list, sampling: Sampling, index: int) -> st
     drawn = sampling.temperature > 0
     settings = sampling.model_dump(exclude={"batch_size", "responses_per_record"})
     if not drawn:
-        settings = {key: settings[key] for key in ("max_new_tokens", "dtype")}
+        settings = {key: settings[key] for key in ("max_new_tokens", "dtype", "repetition_penalty")}
+    if sampling.repetition_penalty == 1:  # its absence, as before there was such a setting
+        del settings["repetition_penalty"]
     return digest([model, prompt, settings, index])
 
 

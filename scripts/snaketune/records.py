@@ -11,7 +11,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from snaketune.config.data import FileSource, Split
+from snaketune.config.data import Split
+from snaketune.config.sources import FileSource
 from snaketune.errors import UserError
 from snaketune.files import numbered_jsonl
 

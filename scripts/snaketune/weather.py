@@ -7,7 +7,7 @@ import random
 from collections.abc import Iterator
 
 from snaketune.cities import read_cities
-from snaketune.config.data import WeatherSource
+from snaketune.config.sources import WeatherSource
 from snaketune.files import digest
 from snaketune.places import place_name
 

@@ -1,4 +1,4 @@
-"""Where a dataset's records come from, how they are asked, split and read back."""
+"""How a dataset's records are asked, split and read back."""
 
 import re
 from typing import Annotated, Literal
@@ -6,91 +6,10 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from snaketune.config.common import Name, Strict, nearest
+from snaketune.config.sources import Source
 
 PLACEHOLDER = re.compile(r"\{([^\W\d]\w*)\}")
 """`{field}` in a prompt; any other brace, as in a JSON example, stands for itself."""
-
-
-class SentenceTemplate(Strict):
-    """One form of weather sentence; `{city}`, `{month}` and `{day}` are needed, `{year}` not."""
-
-    text: str
-    """Python format string over city (str), year, month, day (int), as in `{month:02d}`."""
-    date: Literal["%Y-%m-%d", "%m-%d"] = "%m-%d"
-    """strftime form of the date in the gold answer."""
-
-    @model_validator(mode="after")
-    def _names(self) -> "SentenceTemplate":
-        try:
-            self.text.format(city="城", year=2000, month=1, day=1)
-        except (KeyError, IndexError, ValueError, AttributeError, TypeError) as error:
-            raise ValueError(
-                f"template '{self.text}' cannot be filled ({type(error).__name__} {error}); "
-                "it may use {city}, {year}, {month}, {day}"
-            ) from None
-        for name in ("city", "month", "day"):
-            if not re.search(rf"\{{{name}[}}:]", self.text):
-                raise ValueError(f"template '{self.text}' lacks {{{name}}}")
-        if self.date.startswith("%Y") and not re.search(r"\{year[}:]", self.text):
-            raise ValueError(f"template '{self.text}' lacks {{year}}, which its date form needs")
-        return self
-
-
-class WeatherSource(Strict):
-    """Seeded generator of the weather study: templates × cities × dates, labels by construction."""
-
-    kind: Literal["weather"]
-    cities: str
-    """City list: `code name` lines, or CSV with or without a header; UTF-8 or GBK."""
-    records: int = Field(3000, gt=0)
-    """How many records are drawn, before exact duplicates are dropped."""
-    templates: list[SentenceTemplate] = Field(min_length=1)
-    """Forms of sentence, drawn uniformly."""
-    years: tuple[int, int] = (1998, 2025)
-    """First and last year, both included."""
-    last_day: Literal[28, "calendar"] = 28
-    """Days 1–28 as published, or every day that the month has."""
-    default_year: int | None = None
-    """Year written into the gold date of sentences that state none; null leaves month and day."""
-    negatives: int = Field(0, ge=0)
-    """How many of the records name neither a city nor a date (gold: both null)."""
-    seed: int = 0
-
-    def field_names(self) -> set[str]:
-        return {"sentence"}
-
-    def label_names(self) -> set[str]:
-        return {"city", "date"}
-
-    @model_validator(mode="after")
-    def _ranges(self) -> "WeatherSource":
-        if self.years[0] > self.years[1]:
-            raise ValueError(f"years: {self.years[0]} lies after {self.years[1]}")
-        if not all(1 <= y <= 9999 for y in (*self.years, self.default_year or 1)):
-            raise ValueError("years, default_year: a year lies between 1 and 9999")
-        if self.negatives > self.records:
-            raise ValueError(f"negatives: {self.negatives} of only {self.records} records")
-        return self
-
-
-class FileSource(Strict):
-    """Records of a JSON-lines file in the project's own form (id, fields, label, group)."""
-
-    kind: Literal["file"]
-    path: str
-    fields: list[str] = Field(min_length=1)
-    """Names of the fields that every record has."""
-    label: list[str] = []
-    """Names of the parts of a structured label; empty for a label that is a plain string."""
-
-    def field_names(self) -> set[str]:
-        return set(self.fields)
-
-    def label_names(self) -> set[str]:
-        return set(self.label)
-
-
-Source = Annotated[WeatherSource | FileSource, Field(discriminator="kind")]
 
 
 class Split(Strict):
@@ -155,17 +74,76 @@ class JsonExtract(Strict):
         return self
 
 
+class Reading(Strict):
+    """One way to read a label out of a reply; each is a metric of its own."""
+
+    rule: Literal["first_word", "substring_published"]
+    """first_word: the label that the reply's first telling clause begins or ends with, as a word
+    and not negated, else unparsed. substring_published: the first of `labels` that occurs anywhere
+    in the lower-cased reply, even inside another word, as the nli study reads it."""
+    map: dict[str, str] = {}
+    """Label read → label counted, as `maybe: "no"` where the gold knows only yes and no."""
+
+
+class LabelExtract(Strict):
+    """Read one label of a closed list out of a reply, in one way or in several."""
+
+    kind: Literal["label"]
+    labels: list[str] = Field(min_length=2)
+    """What a model may answer, in the order in which substring_published looks for it."""
+    readings: dict[Name, Reading] = Field({"accuracy": Reading(rule="first_word")}, min_length=1)
+    """Metric → reading; the first is the one that figures and the terminal show."""
+
+    def metric_names(self) -> list[str]:
+        """What a reply is measured by, in the order of the tables."""
+        return list(self.readings)
+
+    @model_validator(mode="after")
+    def _mapped_labels(self) -> "LabelExtract":
+        for name, reading in self.readings.items():
+            for label in (*reading.map, *reading.map.values()):
+                if label not in self.labels:
+                    raise ValueError(
+                        f"readings.{name}.map: no label '{label}'. {nearest(label, self.labels)}"
+                    )
+        return self
+
+
+Extract = Annotated[JsonExtract | LabelExtract, Field(discriminator="kind")]
+
+
 class Dataset(Strict):
     """Named records with the prompt that asks them, their splits and how replies are read."""
 
     source: Source
     prompt: Name
-    split: Split = Split()
-    extract: JsonExtract
+    duplicates: Literal["drop", "keep"] = "drop"
+    """drop: of records with equal fields and label the first stays. keep: all stay, counted, as a
+    benchmark whose size is part of its name wants it."""
+    split: Split | Literal["given"] = Split()
+    """Shares, or `given`: each record stays in the split that its source names."""
+    extract: Extract
 
     @model_validator(mode="after")
-    def _extracted_fields(self) -> "Dataset":
+    def _given(self) -> "Dataset":
+        if self.split == "given" and not self.source.given_splits():
+            raise ValueError("split: the source names no splits; state shares")
+        if isinstance(self.split, Split) and getattr(self.source, "splits", None):
+            raise ValueError("split: the source names splits, so this must be: given")
+        return self
+
+    @model_validator(mode="after")
+    def _extracted(self) -> "Dataset":
         parts = self.source.label_names()
+        if isinstance(self.extract, LabelExtract):
+            if parts:
+                raise ValueError("extract: label reads one text, but source.label has parts")
+            known = self.source.label_values() - set(self.extract.labels)
+            if known:
+                raise ValueError(
+                    f"extract.labels: lacks {', '.join(sorted(known))}, which the source gives"
+                )
+            return self
         if not parts:
             raise ValueError("extract: json compares parts of a label; name them in source.label")
         for field in self.extract.fields:
@@ -174,3 +152,9 @@ class Dataset(Strict):
                     f"extract.fields: the label has no part '{field}'. {nearest(field, parts)}"
                 )
         return self
+
+    def has_split(self, split: str) -> bool:
+        """Whether a split may hold records."""
+        if isinstance(self.split, Split):
+            return getattr(self.split, split) > 0
+        return split in self.source.given_splits()

@@ -10,19 +10,29 @@ from pydantic import BaseModel, ValidationError
 
 from snaketune.code import SCRIPTS
 from snaketune.config.common import NAME, nearest
-from snaketune.config.data import FileSource, WeatherSource
 from snaketune.config.run import Run
+from snaketune.config.sources import FileSource, TableSource, WeatherSource
 from snaketune.config.study import Study
 from snaketune.config.tuning import LocalBase
 from snaketune.errors import UserError
 
+KINDS = ("weather", "nli", "file", "table", "hub", "json", "label", "Split")
 SOURCES = ("tiny", "local", "hub", "pretrain")
 RESERVED = {"all", "bases", "logs", "benchmarks"}
 """Names of the workflow's own targets and folders; so are those of its rules."""
 
 
-class UniqueKeys(yaml.SafeLoader):
-    """A YAML loader that refuses a key written twice, where YAML would keep the last in silence."""
+class StudyLoader(yaml.SafeLoader):
+    """A YAML loader that refuses a key written twice, and takes only true and false as booleans.
+
+    Of a key written twice YAML 1.1 would keep the last in silence, and it reads the labels yes and
+    no as booleans; YAML 1.2 does neither.
+    """
+
+    yaml_implicit_resolvers = {
+        first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool"]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
 
     def construct_mapping(self, node, deep=False):
         seen: dict[Any, int] = {}
@@ -45,11 +55,16 @@ class UniqueKeys(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
+StudyLoader.add_implicit_resolver(
+    "tag:yaml.org,2002:bool", re.compile("^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
+)
+
+
 def read_yaml(path: Path) -> dict:
     """Read a YAML mapping; a broken file is a UserError with its line."""
     try:
         with Path(path).open(encoding="utf-8") as file:
-            data = yaml.load(file, Loader=UniqueKeys)
+            data = yaml.load(file, Loader=StudyLoader)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise UserError(f"{path}, line {line}: not valid YAML ({error.problem}).") from None
@@ -61,8 +76,14 @@ def read_yaml(path: Path) -> dict:
 
 
 def merged(base: Any, over: Any) -> Any:
-    """`over` laid on `base`: mappings key by key, everything else replaced whole."""
+    """`over` laid on `base`: mappings key by key, everything else replaced whole.
+
+    So is a mapping of another `kind`, or a base from another `source`: their keys differ.
+    """
     if isinstance(base, dict) and isinstance(over, dict):
+        for tag in ("kind", "source"):
+            if isinstance(over.get(tag), str) and over[tag] != base.get(tag, over[tag]):
+                return over
         keys = dict.fromkeys([*base, *over])
         return {k: merged(base.get(k), over[k]) if k in over else base[k] for k in keys}
     return over
@@ -81,7 +102,7 @@ def _place(loc: tuple, data: Any) -> str:
     """The keys that lead to a fault, without pydantic's names for the kinds of a source or base."""
     keys = []
     for part in loc:
-        if isinstance(data, dict) and part not in data and part in ("weather", "file", *SOURCES):
+        if isinstance(data, dict) and part not in data and part in (*KINDS, *SOURCES):
             continue
         keys.append("(name)" if part == "[key]" else str(part))
         inside = isinstance(data, dict) and part in data
@@ -142,8 +163,11 @@ def _check_files(study: Study, path: Path) -> None:
         source = dataset.source
         if isinstance(source, WeatherSource):
             _explained(f"{path}: datasets.{key}.source.cities", read_cities, Path(source.cities))
-        if isinstance(source, FileSource) and not Path(source.path).is_file():
-            raise UserError(f"{path}: datasets.{key}.source.path: no file {source.path}")
+        paths = [source.path] if isinstance(source, FileSource) else []
+        if isinstance(source, TableSource):
+            paths = list(source.paths().values())
+        for missing in (p for p in paths if not Path(p).is_file()):
+            raise UserError(f"{path}: datasets.{key}.source.path: no file {missing}")
     used = {adapter.base for adapter in study.adapters.values()}
     used |= {model.base for model in study.models.values()}
     if "tiny" in used:

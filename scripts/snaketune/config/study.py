@@ -1,12 +1,20 @@
 """A study: one YAML of config/studies, resolved for one scale, its references checked."""
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pydantic import Field, model_validator
 
 from snaketune.config.common import Name, Strict, nearest
 from snaketune.config.data import PLACEHOLDER, Dataset, Prompt
-from snaketune.config.tuning import Adapter, Base, Model, Sampling, TinyBase
+from snaketune.config.tuning import (
+    Adapter,
+    Base,
+    Combination,
+    Grid,
+    Model,
+    Sampling,
+    TinyBase,
+)
 
 
 class Evaluation(Strict):
@@ -15,7 +23,7 @@ class Evaluation(Strict):
     dataset: Name
     split: Literal["train", "validation", "test"] = "test"
     models: list[Name] | None = None
-    """null: all models of the study."""
+    """null: all models of the study. A grid's name stands for all its models."""
 
 
 class Published(Strict):
@@ -25,6 +33,8 @@ class Published(Strict):
     dataset: Name
     metric: str = "exact_match"
     value: float = Field(ge=0, le=1)
+    n: int | None = Field(None, gt=0)
+    """Records that the number was measured on; with it the table says what lies inside the noise."""
 
 
 class Study(Strict):
@@ -37,6 +47,8 @@ class Study(Strict):
     """Bases that the study adds to `tiny`, which is always there."""
     adapters: dict[Name, Adapter] = {}
     models: dict[Name, Model] = Field(min_length=1)
+    grids: dict[Name, Grid] = {}
+    """Each adds the models that lie between two adapters."""
     baseline: Name
     """The model that every other one is compared with, record by record."""
     evaluations: list[Evaluation] = Field(min_length=1)
@@ -46,13 +58,33 @@ class Study(Strict):
     @model_validator(mode="after")
     def _fill_in(self) -> "Study":
         self.bases = {"tiny": TinyBase(source="tiny"), **self.bases}
+        for name, grid in self.grids.items():
+            if name in self.models:
+                raise ValueError(f"grids.{name}: a model has this name; rename one")
+            for point in grid_points(name, grid, self.models):
+                self.models.setdefault(point.model, point.made_of)
         for evaluation in self.evaluations:
-            if evaluation.models is None:
-                evaluation.models = list(self.models)
+            evaluation.models = self._models_named(evaluation)
         for model in self.models.values():
-            if model.base is None and model.adapter in self.adapters:
-                model.base = self.adapters[model.adapter].base
+            if model.base is None and model.adapters()[0] in self.adapters:
+                model.base = self.adapters[model.adapters()[0]].base
         return self
+
+    def _models_named(self, evaluation: Evaluation) -> list[str]:
+        if evaluation.models is None:
+            return list(self.models)
+        named: dict[str, None] = {}
+        for name in evaluation.models:
+            grid = self.grids.get(name)
+            points = grid_points(name, grid, self.models) if grid else []
+            models = [point.model for point in points] or [name]
+            named |= dict.fromkeys(m for m in models if m == name or m not in evaluation.models)
+            if not grid and evaluation.models.count(name) > 1:
+                raise ValueError(
+                    f"evaluations: {name} on {evaluation.dataset}/{evaluation.split} is asked for "
+                    "twice"
+                )
+        return list(named)
 
     @model_validator(mode="after")
     def _references(self) -> "Study":
@@ -80,10 +112,14 @@ class Study(Strict):
             yield f"adapters.{key}.base", "base", adapter.base
             yield f"adapters.{key}.dataset", "dataset", adapter.dataset
         for key, model in self.models.items():
-            if model.adapter:
-                yield f"models.{key}.adapter", "adapter", model.adapter
+            for name in model.adapters():
+                part = f"combine.weights.{name}" if model.combine else "adapter"
+                yield f"models.{key}.{part}", "adapter", name
             if model.base:
                 yield f"models.{key}.base", "base", model.base
+        for key, grid in self.grids.items():
+            yield f"grids.{key}.start", "adapter", grid.start
+            yield f"grids.{key}.end", "adapter", grid.end
         yield "baseline", "model", self.baseline
         for index, evaluation in enumerate(self.evaluations):
             yield f"evaluations.{index}.dataset", "dataset", evaluation.dataset
@@ -107,12 +143,7 @@ class Study(Strict):
 
     def _check_models(self) -> None:
         for key, model in self.models.items():
-            adapter = self.adapters.get(model.adapter) if model.adapter else None
-            if adapter and adapter.base != model.base:
-                raise ValueError(
-                    f"models.{key}: adapter '{model.adapter}' was trained on base "
-                    f"'{adapter.base}', not on '{model.base}'"
-                )
+            self._check_parts(key, model)
         pairs = [(m, e.dataset, e.split) for e in self.evaluations for m in e.models or []]
         for model, dataset, split in pairs:
             if pairs.count((model, dataset, split)) > 1:
@@ -123,14 +154,38 @@ class Study(Strict):
                     "so nothing could be compared on it"
                 )
 
+    def _check_parts(self, key: str, model: Model) -> None:
+        """The adapters of a model were trained on its base, and a sum's parts in one way."""
+        first = None
+        for name in model.adapters():
+            adapter = self.adapters[name]
+            first = first or adapter
+            if adapter.base != model.base:
+                raise ValueError(
+                    f"models.{key}: adapter '{name}' was trained on base '{adapter.base}', not on "
+                    f"'{model.base}'"
+                )
+            if adapter.quantization != first.quantization:
+                raise ValueError(
+                    f"models.{key}.combine: its adapters were trained on differently quantised "
+                    "weights, so no base fits both"
+                )
+            if model.combine and adapter.lora.use_dora:
+                raise ValueError(
+                    f"models.{key}.combine: '{name}' is a DoRA adapter, whose magnitudes cannot be "
+                    "summed"
+                )
+
     def _check_splits(self) -> None:
         """A split that is trained on or asked must have a share of the records."""
         wanted = [(f"adapters.{k}", a.dataset, "train") for k, a in self.adapters.items()]
         wanted += [(f"evaluations.{i}", e.dataset, e.split) for i, e in enumerate(self.evaluations)]
         for where, dataset, split in wanted:
-            if getattr(self.datasets[dataset].split, split) == 0:
+            if not self.datasets[dataset].has_split(split):
+                given = self.datasets[dataset].split == "given"
+                why = "is none that its source names" if given else "is 0"
                 raise ValueError(
-                    f"{where}: datasets.{dataset}.split.{split} is 0, so there are no records"
+                    f"{where}: datasets.{dataset}.split.{split} {why}, so there are no records"
                 )
 
     def _check_published(self) -> None:
@@ -141,3 +196,33 @@ class Study(Strict):
                     f"published.{index}.metric: no metric '{number.metric}'. "
                     f"{nearest(number.metric, known)}"
                 )
+
+
+class GridPoint(NamedTuple):
+    """A model of a grid: its place, its name, and what it is made of."""
+
+    method: str
+    weight: float
+    model: str
+    made_of: Model
+
+
+def grid_points(name: str, grid: Grid, models: dict[str, Model]) -> list[GridPoint]:
+    """The models of a grid; at its ends those are `models` of the bare adapters, if there are."""
+    bare = {m.adapter: key for key, m in reversed(models.items()) if m.adapter and not m.merge}
+    points = []
+    for method in grid.methods:
+        for weight in grid.weights:
+            end = grid.end if weight == 1 else grid.start
+            if weight in (0, 1):
+                made = Model(adapter=end, merge=False)
+                model = bare.get(end, f"{name}.{weight:g}")
+            else:
+                weights = {grid.start: 1 - weight, grid.end: weight}
+                made = Model(combine=Combination(weights=weights, method=method), merge=False)
+                same = [
+                    key for key, m in models.items() if m.combine == made.combine and not m.merge
+                ]
+                model = same[0] if same else f"{name}.{method}.{weight:g}"
+            points.append(GridPoint(method, weight, model, made))
+    return points

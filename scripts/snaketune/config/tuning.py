@@ -110,8 +110,27 @@ class Adapter(Strict):
     training: Training
     lora: Lora = Lora()
     quantization: Quantization | None = None
+    global_batch_size: int | None = Field(None, gt=0)
+    """Records an optimizer step over all devices; training.gradient_accumulation_steps then
+    follows from it and the number of devices."""
     allow_large_learning_rate: bool = False
     """Lets a learning rate over 0.01 pass, for runs that repeat a published mistake."""
+
+    @model_validator(mode="after")
+    def _accumulation(self) -> "Adapter":
+        whole, part = self.global_batch_size, self.training.per_device_train_batch_size
+        if whole is None:
+            return self
+        if self.training.gradient_accumulation_steps != 1:
+            raise ValueError(
+                "training.gradient_accumulation_steps follows from global_batch_size; state one"
+            )
+        if whole % part:
+            raise ValueError(
+                f"global_batch_size: {whole} is no multiple of "
+                f"training.per_device_train_batch_size, {part}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _learning_rate(self) -> "Adapter":
@@ -124,20 +143,62 @@ class Adapter(Strict):
         return self
 
 
+class Combination(Strict):
+    """A weighted sum of adapters of one base."""
+
+    weights: dict[Name, float] = Field(min_length=1)
+    """Adapter → weight."""
+    method: Literal["cat", "linear", "svd", "ties", "dare_linear"] = "cat"
+    """As PEFT's add_weighted_adapter names them. cat is the exact sum of the adapters' changes;
+    linear adds A and B apart, which brings in cross terms; svd is the sum cut to one rank."""
+    density: float = Field(0.5, gt=0, le=1)
+    """ties, dare_linear: the share of values that is kept."""
+    rank: int | None = Field(None, gt=0)
+    """svd: rank of the result; null takes the largest of the adapters."""
+    seed: int = 0
+    """dare_linear: which values are dropped."""
+
+
 class Model(Strict):
-    """What is evaluated: a base, or a base with an adapter, merged or not."""
+    """What is evaluated: a base, or a base with an adapter or a sum of adapters, merged or not."""
 
     base: Name | None = None
     """May be left out beside an adapter, whose base it then is."""
     adapter: Name | None = None
+    combine: Combination | None = None
     merge: bool = True
-    """Merge the adapter into full weights; false for a base that cannot be merged into."""
+    """Merge into full weights; false keeps the adapter apart, so that models of one base are
+    asked in one process, or for a base that cannot be merged into."""
 
     @model_validator(mode="after")
     def _something(self) -> "Model":
-        if self.base is None and self.adapter is None:
-            raise ValueError("name a base, an adapter, or both")
+        if self.base is None and self.adapter is None and self.combine is None:
+            raise ValueError("name a base, an adapter, or adapters to combine")
+        if self.adapter and self.combine:
+            raise ValueError("adapter and combine exclude each other: give the sum as combine")
         return self
+
+    def adapters(self) -> list[str]:
+        """Names of the trained adapters in it."""
+        if self.combine:
+            return list(self.combine.weights)
+        return [self.adapter] if self.adapter else []
+
+
+class Grid(Strict):
+    """Models on the way from one adapter to another, drawn as one picture."""
+
+    start: Name
+    """Adapter with weight 1 at 0."""
+    end: Name
+    """Adapter with weight 1 at 1."""
+    weights: list[Annotated[float, Field(ge=0, le=1)]] = Field(
+        [0, 0.25, 0.5, 0.75, 1], min_length=2
+    )
+    """Weights of `end`; `start` has the rest."""
+    methods: list[Literal["cat", "linear", "svd", "ties", "dare_linear"]] = Field(
+        ["cat"], min_length=1
+    )
 
 
 class Sampling(Strict):
@@ -148,6 +209,8 @@ class Sampling(Strict):
     """0 is greedy."""
     top_p: float = Field(1.0, gt=0, le=1)
     top_k: int = Field(0, ge=0)
+    repetition_penalty: float = Field(1.0, gt=0)
+    """As transformers and vLLM define it; 1 is none."""
     responses_per_record: int = Field(1, gt=0)
     seed: int = 0
     batch_size: int = Field(64, gt=0)

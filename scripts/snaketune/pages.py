@@ -3,8 +3,7 @@
 import re
 from typing import Any
 
-import jinja2
-
+from snaketune.html import page
 from snaketune.tables import CLEARLY, TableSettings
 
 HEAD = ("metric", "model", "accuracy %, 95 % interval", "n", "correct", "unparsed", "errors")
@@ -19,40 +18,7 @@ LEGEND = (
     "▲ marks a model that is better than {baseline} with p < {clearly:g}."
 )
 
-PAGE = """\
-<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>{{ title }}</title>
-<style>
-:root { --ink: #1b1f24; --soft: #57606a; --line: #d0d7de; --band: #f3f5f7; --mark: #0b6b2e;
-  --paper: #fff; }
-@media (prefers-color-scheme: dark) {
-  :root { --ink: #e6edf3; --soft: #9aa5b1; --line: #3a434d; --band: #1d242c; --mark: #5fd38a;
-    --paper: #12171d; } }
-body { margin: 1rem auto; max-width: 76rem; padding: 0 1rem; color: var(--ink);
-  background: var(--paper); line-height: 1.5; font-family: system-ui, "Noto Sans CJK SC",
-  "Noto Sans SC", "PingFang SC", "Microsoft YaHei", sans-serif; }
-h1 { font-size: 1.5rem; line-height: 1.25; }
-h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; }
-p { color: var(--soft); max-width: 60rem; }
-.note { color: var(--ink); border-left: .25rem solid var(--line); padding-left: .75rem; }
-.wide { overflow-x: auto; }
-table { border-collapse: collapse; width: 100%; font-size: .8rem;
-  font-variant-numeric: tabular-nums; }
-th, td { padding: .2rem .35rem; text-align: right; white-space: nowrap; }
-thead th { white-space: normal; vertical-align: bottom; }
-th:nth-child(-n+2), td:nth-child(-n+2) { text-align: left; }
-thead th { border-bottom: 2px solid var(--line); color: var(--soft); font-weight: 600; }
-tbody tr.first td { border-top: 1px solid var(--line); }
-tbody tr:hover { background: var(--band); }
-tr.beats td:nth-child(3) { color: var(--mark); font-weight: 600; }
-</style>
-</head>
-<body>
+BODY = """\
 <h1>{{ title }}</h1>
 <p>Run “{{ run }}”, scale “{{ scale }}”.</p>
 {% if note %}<p class="note">{{ note }}</p>
@@ -73,8 +39,6 @@ tr.beats td:nth-child(3) { color: var(--mark); font-weight: 600; }
 </table></div>
 {% endfor %}
 <p>{{ legend }}</p>
-</body>
-</html>
 """
 
 
@@ -90,9 +54,9 @@ def legend(settings: TableSettings) -> str:
 
 def as_html(settings: TableSettings, sections: list[dict[str, Any]]) -> str:
     """A self-contained page, readable in light and in dark; all text in it is escaped."""
-    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    return environment.from_string(PAGE).render(
-        settings.model_dump(),
+    return page(
+        BODY,
+        **settings.model_dump(),
         head=heading(settings),
         legend=legend(settings),
         sections=sections,

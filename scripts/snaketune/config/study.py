@@ -34,7 +34,7 @@ class Published(Strict):
     metric: str = "exact_match"
     value: float = Field(ge=0, le=1)
     n: int | None = Field(None, gt=0)
-    """Records that the number was measured on; with it the table says what lies inside the noise."""
+    """Records that it was measured on; with it the table says what lies inside the noise."""
 
 
 class Study(Strict):

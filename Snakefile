@@ -17,6 +17,7 @@ if "studies" not in config:
 
 include: "rules/common.smk"
 include: "rules/slices.smk"
+include: "rules/sessions.smk"
 
 
 report: "report/workflow.rst"

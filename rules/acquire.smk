@@ -1,19 +1,20 @@
 # Stage acquire.
-# Takes: seeded generators of the config, files of the user.
-# Gives: {study}/raw/{dataset}.jsonl, one record a line.
+# Takes: seeded generators of the config, files of the user, datasets of a hub.
+# Gives: {study}/raw/{dataset}.jsonl, one record a line, and .json, where they came from.
 
 
 rule synthesise:
     input:
         source_files,
     output:
-        "<results>/{study}/raw/{dataset}.jsonl",
+        records="<results>/{study}/raw/{dataset}.jsonl",
+        facts="<results>/{study}/raw/{dataset}.json",
     log:
         "<logs>/{study}/synthesise/{dataset}.log",
     benchmark:
         "<benchmarks>/{study}/synthesise/{dataset}.tsv"
     wildcard_constraints:
-        study=source_kind("weather"),
+        study=source_kind("weather", "nli"),
     conda:
         "../envs/data.yaml"
     params:
@@ -21,25 +22,28 @@ rule synthesise:
     message:
         "{wildcards.study}: generate the records of {wildcards.dataset}"
     shell:
-        "python scripts/synthesise.py --settings {params.settings:q} --out {output:q} --log {log:q}"
+        "python scripts/synthesise.py --settings {params.settings:q} --out {output.records:q}"
+        " --facts {output.facts:q} --log {log:q}"
 
 
 rule fetch:
     input:
         source_files,
     output:
-        "<results>/{study}/raw/{dataset}.jsonl",
+        records="<results>/{study}/raw/{dataset}.jsonl",
+        facts="<results>/{study}/raw/{dataset}.json",
     log:
         "<logs>/{study}/fetch/{dataset}.log",
     benchmark:
         "<benchmarks>/{study}/fetch/{dataset}.tsv"
     wildcard_constraints:
-        study=source_kind("file"),
+        study=source_kind("file", "table", "hub"),
     conda:
         "../envs/data.yaml"
     params:
         settings=source_settings,
     message:
-        "{wildcards.study}: read the records of {wildcards.dataset} from {input}"
+        "{wildcards.study}: read the records of {wildcards.dataset}"
     shell:
-        "python scripts/fetch.py --settings {params.settings:q} --out {output:q} --log {log:q}"
+        "python scripts/fetch.py --settings {params.settings:q} --out {output.records:q}"
+        " --facts {output.facts:q} --log {log:q}"

@@ -44,7 +44,7 @@ def studies_where(kind, path, holds):
 def source_kind(*kinds):
     """Pattern for {study} where the dataset's source is of one of these kinds."""
     return studies_where(
-        "datasets", "raw/{name}.jsonl", lambda item: item["source"]["kind"] in kinds
+        "datasets", "raw/{name}.json", lambda item: item["source"]["kind"] in kinds
     )
 
 
@@ -58,9 +58,26 @@ def item(wildcards, kind):
     return STUDIES[wildcards.study][kind][getattr(wildcards, kind.removesuffix("s"))]
 
 
+def is_combined(model):
+    """Whether a model's adapter is a sum of trained ones."""
+    return bool(model["combine"])
+
+
 def is_merged(model):
     """Whether a model's adapter is merged into full weights before it answers."""
-    return bool(model["adapter"] and model["merge"])
+    return bool((model["adapter"] or model["combine"]) and model["merge"])
+
+
+def parts_of(model):
+    """Names of the trained adapters in a model."""
+    return list(model["combine"]["weights"]) if model["combine"] else [model["adapter"]]
+
+
+def adapter_folder(model, name):
+    """Folder of a model's adapter below results/{run}/{study}/; None for a bare base."""
+    if is_combined(model):
+        return f"combined/{name}"
+    return f"adapters/{model['adapter']}" if model["adapter"] else None
 
 
 def evaluations_of(study):
@@ -68,6 +85,12 @@ def evaluations_of(study):
     for evaluation in STUDIES[study]["evaluations"]:
         for model in evaluation["models"]:
             yield model, evaluation["dataset"], evaluation["split"]
+
+
+def asked_models(study):
+    """Names of the models that a study evaluates, in its order."""
+    asked = {model for model, _, _ in evaluations_of(study)}
+    return [model for model in STUDIES[study]["models"] if model in asked]
 
 
 def results_of(study):
@@ -78,23 +101,30 @@ def results_of(study):
     """
     settings, made = STUDIES[study], []
     evaluated = list(evaluations_of(study))
-    adapters, models = settings["adapters"], settings["models"]
-    asked = {model: models[model] for model, _, _ in evaluated}
+    adapters = settings["adapters"]
+    asked = {model: settings["models"][model] for model in asked_models(study)}
     datasets = [dataset for _, dataset, _ in evaluated] + [a["dataset"] for a in adapters.values()]
     for dataset in dict.fromkeys(datasets):
-        made += [f"raw/{dataset}.jsonl", f"clean/{dataset}.jsonl", f"clean/{dataset}.json"]
+        made += [f"raw/{dataset}.jsonl", f"raw/{dataset}.json"]
+        made += [f"clean/{dataset}.jsonl", f"clean/{dataset}.json"]
         made += [f"data/{dataset}/{split}.jsonl" for split in ("train", "validation", "test")]
         made.append(f"data/{dataset}/quality.json")
     for adapter in adapters:
-        files = ("recipe.yaml", "adapter_model.safetensors", "loss.csv", "metrics.json")
+        files = ("recipe.yaml", "adapter_model.safetensors", "adapter_config.json", "loss.csv")
+        files += ("metrics.json", "tensors.csv", "tensors.json", "tensors.html")
         made += [f"adapters/{adapter}/{file}" for file in files]
-    for model in filter(lambda name: is_merged(models[name]), asked):
+    for model in (name for name in asked if is_combined(asked[name])):
+        files = ("adapter_model.safetensors", "adapter_config.json", "combination.json")
+        made += [f"combined/{model}/{file}" for file in files]
+    for model in (name for name in asked if is_merged(asked[name])):
         made += [f"merged/{model}/{file}" for file in ("manifest.json", "parity.json")]
     for model, dataset, split in evaluated:
         place = f"{model}/{dataset}/{split}"
         made += [f"predictions/{place}.jsonl", f"answers/{place}.jsonl", f"scores/{place}.json"]
+    made += ["quality.json", "quality.html", "comparisons.csv"]
     made += [f"accuracy.{kind}" for kind in ("csv", "md", "html")]
     made += ["figures/accuracy.svg"] + (["figures/loss.svg"] if adapters else [])
+    made += [f"figures/{grid}.svg" for grid in settings["grids"]]
     bases = {model["base"] for model in asked.values()} | {a["base"] for a in adapters.values()}
     return [f"<results>/bases/{base}/source.json" for base in sorted(bases)] + [
         f"<results>/{study}/{path}" for path in made

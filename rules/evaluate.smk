@@ -1,6 +1,7 @@
 # Stage evaluate.
 # Takes: {study}/predictions/{model}/{dataset}/{split}.jsonl; re-scoring never generates again.
-# Gives: {study}/answers/... (what each record was answered) and {study}/scores/... (how well).
+# Gives: {study}/answers/... (what each record was answered), {study}/scores/... (how well), and
+# {study}/comparisons.csv (every two models on the same records).
 
 
 rule extract_and_vote:
@@ -16,11 +17,12 @@ rule extract_and_vote:
     conda:
         "../envs/data.yaml"
     params:
+        settings=extract_settings,
         code=code_of("extract_and_vote"),
     message:
         "{wildcards.study}: read the answers of {wildcards.model} on {wildcards.dataset}"
     shell:
-        "python scripts/extract_and_vote.py"
+        "python scripts/extract_and_vote.py --settings {params.settings:q}"
         " --records {input.records:q} --predictions {input.predictions:q}"
         " --out {output:q} --log {log:q}"
 
@@ -29,7 +31,7 @@ rule score:
     input:
         answers="<results>/{study}/answers/{model}/{dataset}/{split}.jsonl",
         baseline=baseline_answers,
-        recipe=recipe_of_model,
+        source=scored_source,
     output:
         "<results>/{study}/scores/{model}/{dataset}/{split}.json",
     log:
@@ -40,10 +42,31 @@ rule score:
         "../envs/data.yaml"
     params:
         settings=score_settings,
-        recipe=recipe_argument,
+        source=scored_source_argument,
         code=code_of("score"),
     message:
         "{wildcards.study}: score {wildcards.model} on {wildcards.dataset}/{wildcards.split}"
     shell:
         "python scripts/score.py --settings {params.settings:q} --answers {input.answers:q}"
-        " --baseline {input.baseline:q} {params.recipe:q} --out {output:q} --log {log:q}"
+        " --baseline {input.baseline:q} {params.source:q} --out {output:q} --log {log:q}"
+
+
+rule compare_models:
+    input:
+        answers_of_study,
+    output:
+        "<results>/{study}/comparisons.csv",
+    log:
+        "<logs>/{study}/compare_models.log",
+    benchmark:
+        "<benchmarks>/{study}/compare_models.tsv"
+    conda:
+        "../envs/data.yaml"
+    params:
+        settings=compare_settings,
+        code=code_of("compare_models"),
+    message:
+        "{wildcards.study}: compare every two models on the same records"
+    shell:
+        "python scripts/compare_models.py --settings {params.settings:q} --csv {output:q}"
+        " --log {log:q}"

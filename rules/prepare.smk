@@ -1,6 +1,7 @@
 # Stage prepare.
 # Takes: {study}/raw/{dataset}.jsonl.
-# Gives: {study}/data/{dataset}/{train,validation,test}.jsonl, split by group, and quality.json.
+# Gives: {study}/data/{dataset}/{train,validation,test}.jsonl, split by group, and quality.json;
+# {study}/quality.json: what a study's training data have in common with what it is asked.
 
 
 rule clean:
@@ -15,10 +16,12 @@ rule clean:
         "<benchmarks>/{study}/clean/{dataset}.tsv"
     conda:
         "../envs/data.yaml"
+    params:
+        settings=clean_settings,
     message:
-        "{wildcards.study}: drop repeated records of {wildcards.dataset}"
+        "{wildcards.study}: find repeated records of {wildcards.dataset}"
     shell:
-        "python scripts/clean.py --raw {input:q} --out {output.records:q}"
+        "python scripts/clean.py --settings {params.settings:q} --raw {input:q} --out {output.records:q}"
         " --counts {output.counts:q} --log {log:q}"
 
 
@@ -26,6 +29,7 @@ rule split:
     input:
         records=rules.clean.output.records,
         counts=rules.clean.output.counts,
+        facts="<results>/{study}/raw/{dataset}.json",
     output:
         train="<results>/{study}/data/{dataset}/train.jsonl",
         validation="<results>/{study}/data/{dataset}/validation.jsonl",
@@ -49,5 +53,33 @@ rule split:
         "{wildcards.study}: split {wildcards.dataset} by group"
     shell:
         "python scripts/split.py --settings {params.settings:q} --clean {input.records:q}"
-        " --counts {input.counts:q} --train {output.train:q} --validation {output.validation:q}"
-        " --test {output.test:q} --quality {output.quality:q} --log {log:q}"
+        " --counts {input.counts:q} --facts {input.facts:q} --train {output.train:q}"
+        " --validation {output.validation:q} --test {output.test:q} --quality {output.quality:q} --log {log:q}"
+
+
+rule check_leaks:
+    input:
+        compared_splits,
+    output:
+        json="<results>/{study}/quality.json",
+        html=report(
+            "<results>/{study}/quality.html",
+            caption="../report/leaks.rst",
+            category="{study}",
+            subcategory="Data",
+            labels={"dataset": "all", "what": "leaks from training into evaluation"},
+        ),
+    log:
+        "<logs>/{study}/check_leaks.log",
+    benchmark:
+        "<benchmarks>/{study}/check_leaks.tsv"
+    conda:
+        "../envs/data.yaml"
+    params:
+        settings=leak_settings,
+        code=code_of("check_leaks"),
+    message:
+        "{wildcards.study}: look for evaluation records among those trained on"
+    shell:
+        "python scripts/check_leaks.py --settings {params.settings:q} --out {output.json:q}"
+        " --html {output.html:q} --log {log:q}"

@@ -5,7 +5,9 @@
 
 rule tabulate_scores:
     input:
-        scores_of_study,
+        scores=scores_of_study,
+        comparisons=rules.compare_models.output[0],
+        combinations=combinations_of_study,
     output:
         csv="<results>/{study}/accuracy.csv",
         markdown="<results>/{study}/accuracy.md",
@@ -24,12 +26,14 @@ rule tabulate_scores:
         "../envs/report.yaml"
     params:
         settings=table_settings,
+        combinations=combinations_argument,
         code=code_of("tabulate_scores"),
     message:
         "{wildcards.study}: write the accuracy table"
     shell:
-        "python scripts/tabulate_scores.py --settings {params.settings:q} --scores {input:q}"
-        " --csv {output.csv:q} --markdown {output.markdown:q} --html {output.html:q} --log {log:q}"
+        "python scripts/tabulate_scores.py --settings {params.settings:q} --scores {input.scores:q}"
+        " --comparisons {input.comparisons:q} {params.combinations:q} --csv {output.csv:q} --markdown {output.markdown:q}"
+        " --html {output.html:q} --log {log:q}"
 
 
 rule draw_accuracy:
@@ -56,6 +60,35 @@ rule draw_accuracy:
         "{wildcards.study}: draw the accuracies with their intervals"
     shell:
         "python scripts/draw_accuracy.py --settings {params.settings:q} --table {input:q}"
+        " --out {output:q} --log {log:q}"
+
+
+rule draw_grid:
+    input:
+        rules.tabulate_scores.output.csv,
+    output:
+        report(
+            "<results>/{study}/figures/{grid}.svg",
+            caption="../report/grid.rst",
+            category="{study}",
+            subcategory="Accuracy",
+            labels={"what": "{grid}"},
+        ),
+    log:
+        "<logs>/{study}/draw_grid/{grid}.log",
+    benchmark:
+        "<benchmarks>/{study}/draw_grid/{grid}.tsv"
+    wildcard_constraints:
+        grid=any_of(all_names("grids")),
+    conda:
+        "../envs/report.yaml"
+    params:
+        settings=grid_settings,
+        code=code_of("draw_grid"),
+    message:
+        "{wildcards.study}: draw the way {wildcards.grid} from one adapter to another"
+    shell:
+        "python scripts/draw_grid.py --settings {params.settings:q} --table {input:q}"
         " --out {output:q} --log {log:q}"
 
 

@@ -8,18 +8,53 @@
 def source_files(wildcards):
     """Files that a dataset's source reads."""
     source = item(wildcards, "datasets")["source"]
-    return [source[key] for key in ("cities", "path") if source.get(key)]
+    paths = [source[key] for key in ("cities", "path") if source.get(key)]
+    return [
+        file for path in paths for file in (path.values() if isinstance(path, dict) else [path])
+    ]
 
 
 def source_settings(wildcards):
-    return json.dumps({"source": item(wildcards, "datasets")["source"]}, ensure_ascii=False)
+    source = item(wildcards, "datasets")["source"]
+    return json.dumps({"source": source, "dataset": wildcards.dataset}, ensure_ascii=False)
 
 
 # --- prepare
 
 
+def clean_settings(wildcards):
+    return json.dumps({"duplicates": item(wildcards, "datasets")["duplicates"]})
+
+
 def split_settings(wildcards):
     return json.dumps({"split": item(wildcards, "datasets")["split"]})
+
+
+def compared(study):
+    """What a study trains on, and what it asks, each as {"dataset", "split", "path"}."""
+    datasets = [adapter["dataset"] for adapter in STUDIES[study]["adapters"].values()]
+    trained = dict.fromkeys((dataset, "train") for dataset in datasets)
+    asked = dict.fromkeys((dataset, split) for _, dataset, split in evaluations_of(study))
+    return tuple(
+        [
+            {"dataset": d, "split": s, "path": f"results/{RUN}/{study}/data/{d}/{s}.jsonl"}
+            for d, s in splits
+        ]
+        for splits in (trained, asked)
+    )
+
+
+def compared_splits(wildcards):
+    trained, asked = compared(wildcards.study)
+    return list(dict.fromkeys(part["path"] for part in trained + asked))
+
+
+def leak_settings(wildcards):
+    trained, asked = compared(wildcards.study)
+    title = STUDIES[wildcards.study]["title"]
+    return json.dumps(
+        {"title": title, "training": trained, "evaluation": asked}, ensure_ascii=False
+    )
 
 
 # --- base
@@ -71,6 +106,19 @@ def training_split(split):
     return path
 
 
+def launcher(wildcards, resources):
+    """What starts a training: one process a GPU where a job has several."""
+    if resources.gpu > 1:
+        return f"torchrun --standalone --nproc-per-node {resources.gpu}"
+    return "python"
+
+
+def inspect_settings(wildcards):
+    title = STUDIES[wildcards.study]["title"]
+    name = wildcards.made.rpartition("/")[2]
+    return json.dumps({"title": title, "adapter": name}, ensure_ascii=False)
+
+
 # --- merge
 
 
@@ -78,61 +126,54 @@ def base_of_model(wildcards):
     return f"<results>/bases/{item(wildcards, 'models')['base']}/source.json"
 
 
+def parts_of_model(name):
+    """A file of each of the trained adapters in a model."""
+
+    def paths(wildcards):
+        parts = parts_of(item(wildcards, "models"))
+        return [f"<results>/{{study}}/adapters/{part}/{name}" for part in parts]
+
+    return paths
+
+
+def folders_of_parts(wildcards, input):
+    return [str(Path(path).parent) for path in input.adapters]
+
+
+def combine_settings(wildcards):
+    combine = item(wildcards, "models")["combine"]
+    return json.dumps({"model": wildcards.model, "combine": combine})
+
+
 def adapter_file(name):
+    """A file of a model's adapter, trained or summed."""
+
     def path(wildcards):
-        return f"<results>/{{study}}/adapters/{item(wildcards, 'models')['adapter']}/{name}"
+        folder = adapter_folder(item(wildcards, "models"), wildcards.model)
+        return f"<results>/{{study}}/{folder}/{name}"
 
     return path
 
 
+def recipe_of_first_part(wildcards):
+    """The recipe that says how the base is loaded; the parts of a sum agree in that."""
+    return f"<results>/{{study}}/adapters/{parts_of(item(wildcards, 'models'))[0]}/recipe.yaml"
+
+
 def parity_records(wildcards):
     """Prompts for the comparison of logits: what the adapter was validated on, else trained on."""
-    adapter = STUDIES[wildcards.study]["adapters"][item(wildcards, "models")["adapter"]]
-    share = STUDIES[wildcards.study]["datasets"][adapter["dataset"]]["split"]["validation"]
-    split = "validation" if share else "train"
-    return f"<results>/{{study}}/data/{adapter['dataset']}/{split}.jsonl"
-
-
-# --- predict
-
-
-def predict_settings(wildcards):
     study = STUDIES[wildcards.study]
-    return json.dumps(
-        {
-            "model": wildcards.model,
-            "sampling": study["sampling"],
-            "prompt": study["prompts"][item(wildcards, "datasets")["prompt"]],
-        },
-        ensure_ascii=False,
-    )
-
-
-def model_files(wildcards):
-    """The files that a model consists of, by the name of predict.py's option."""
-    model = item(wildcards, "models")
-    files = {"base": f"<results>/bases/{model['base']}/source.json"}
-    if is_merged(model):
-        files["merged"] = f"<results>/{{study}}/merged/{{model}}/manifest.json"
-    elif model["adapter"]:
-        folder = f"<results>/{{study}}/adapters/{model['adapter']}"
-        files["recipe"] = f"{folder}/recipe.yaml"
-        files["adapter"] = f"{folder}/adapter_model.safetensors"
-    return files
-
-
-def model_arguments(wildcards, input):
-    """predict.py's options for the model: folders stand for the weights in them."""
-    named = {"--base": input.base}
-    if "recipe" in input.keys():
-        named["--recipe"] = input.recipe
-    for kind in ("adapter", "merged"):
-        if kind in input.keys():
-            named[f"--{kind}"] = str(Path(input[kind]).parent)
-    return [part for pair in named.items() for part in pair]
+    dataset = study["adapters"][parts_of(item(wildcards, "models"))[0]]["dataset"]
+    split = study["datasets"][dataset]["split"]
+    validated = split != "given" and split["validation"]
+    return f"<results>/{{study}}/data/{dataset}/{'validation' if validated else 'train'}.jsonl"
 
 
 # --- evaluate
+
+
+def extract_settings(wildcards):
+    return json.dumps({"extract": item(wildcards, "datasets")["extract"]}, ensure_ascii=False)
 
 
 def score_settings(wildcards):
@@ -155,13 +196,49 @@ def baseline_answers(wildcards):
     return f"<results>/{{study}}/answers/{baseline}/{{dataset}}/{{split}}.jsonl"
 
 
-def recipe_of_model(wildcards):
-    adapter = item(wildcards, "models")["adapter"]
-    return f"<results>/{{study}}/adapters/{adapter}/recipe.yaml" if adapter else []
+def scored_source(wildcards):
+    """What the table names a model's weights by: its recipe, or the facts of a sum."""
+    model = item(wildcards, "models")
+    folder = adapter_folder(model, wildcards.model)
+    file = "combination.json" if is_combined(model) else "recipe.yaml"
+    return f"<results>/{{study}}/{folder}/{file}" if folder else []
 
 
-def recipe_argument(wildcards, input):
-    return ["--recipe", input.recipe] if input.recipe else []
+def scored_source_argument(wildcards, input):
+    if not input.source:
+        return []
+    return ["--combination" if input.source.endswith(".json") else "--recipe", input.source]
+
+
+def answers_of_study(wildcards):
+    return [
+        f"<results>/{{study}}/answers/{model}/{dataset}/{split}.jsonl"
+        for model, dataset, split in evaluations_of(wildcards.study)
+    ]
+
+
+def compare_settings(wildcards):
+    study = STUDIES[wildcards.study]
+    folder = f"results/{RUN}/{wildcards.study}"
+    asked = list(evaluations_of(wildcards.study))
+    return json.dumps(
+        {
+            "study": wildcards.study,
+            "baseline": study["baseline"],
+            "models": list(study["models"]),
+            "answers": [
+                {
+                    "model": model,
+                    "dataset": dataset,
+                    "split": split,
+                    "path": f"{folder}/answers/{model}/{dataset}/{split}.jsonl",
+                }
+                for model, dataset, split in asked
+            ],
+            "extracts": {d: study["datasets"][d]["extract"] for _, d, _ in asked},
+        },
+        ensure_ascii=False,
+    )
 
 
 # --- report
@@ -172,6 +249,41 @@ def scores_of_study(wildcards):
         f"<results>/{{study}}/scores/{model}/{dataset}/{split}.json"
         for model, dataset, split in evaluations_of(wildcards.study)
     ]
+
+
+def combinations_of_study(wildcards):
+    """The facts of the sums of adapters that a study evaluates."""
+    models = STUDIES[wildcards.study]["models"]
+    return [
+        f"<results>/{{study}}/combined/{model}/combination.json"
+        for model in asked_models(wildcards.study)
+        if is_combined(models[model])
+    ]
+
+
+def combinations_argument(wildcards, input):
+    return ["--combinations", *input.combinations] if input.combinations else []
+
+
+def headline(dataset):
+    """The metric of a dataset that a figure shows when it shows one."""
+    return next(iter(dataset["extract"].get("readings", ["exact_match"])))
+
+
+def grid_settings(wildcards):
+    study = STUDIES[wildcards.study]
+    grid = study["grids"][wildcards.grid]
+    return json.dumps(
+        {
+            "title": study["title"],
+            "grid": wildcards.grid,
+            "start": grid["start"],
+            "end": grid["end"],
+            "points": grid["points"],
+            "metrics": {name: headline(item) for name, item in study["datasets"].items()},
+        },
+        ensure_ascii=False,
+    )
 
 
 def table_settings(wildcards):

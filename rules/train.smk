@@ -1,6 +1,7 @@
 # Stage train.
 # Takes: a base, {study}/data/{dataset}/{train,validation}.jsonl.
-# Gives: {study}/adapters/{adapter}/recipe.yaml, then the adapter with its loss and metrics.
+# Gives: {study}/adapters/{adapter}/recipe.yaml, then the adapter with its loss and metrics, and
+# the table of its tensors.
 
 
 rule write_recipe:
@@ -51,9 +52,44 @@ rule train_adapter:
         runtime=MACHINE["runtime"],
     params:
         folder=subpath(output.weights, parent=True),
+        launch=launcher,
     message:
         "{wildcards.study}: train adapter {wildcards.adapter}"
     shell:
-        "python scripts/train_adapter.py --recipe {input.recipe:q} --base {input.base:q}"
+        "{params.launch} scripts/train_adapter.py --recipe {input.recipe:q} --base {input.base:q}"
         " --train {input.train:q} --validation {input.validation:q} --out {params.folder:q}"
         " --checkpoints .snaketune/checkpoints --threads {threads} --log {log:q}"
+
+
+rule inspect_adapter:
+    input:
+        "<results>/{study}/{made}/adapter_model.safetensors",
+        "<results>/{study}/{made}/adapter_config.json",
+    output:
+        csv="<results>/{study}/{made}/tensors.csv",
+        json="<results>/{study}/{made}/tensors.json",
+        html=report(
+            "<results>/{study}/{made}/tensors.html",
+            caption="../report/tensors.rst",
+            category="{study}",
+            subcategory="Training",
+            labels={"adapter": "{made}", "what": "tensors"},
+        ),
+    log:
+        "<logs>/{study}/inspect_adapter/{made}.log",
+    benchmark:
+        "<benchmarks>/{study}/inspect_adapter/{made}.tsv"
+    wildcard_constraints:
+        made="(?:adapters|combined)/[^/]+",
+    conda:
+        "../envs/data.yaml"
+    params:
+        settings=inspect_settings,
+        folder=subpath(input[0], parent=True),
+        code=code_of("inspect_adapter"),
+    message:
+        "{wildcards.study}: list the tensors of {wildcards.made}"
+    shell:
+        "python scripts/inspect_adapter.py --settings {params.settings:q}"
+        " --adapter {params.folder:q} --csv {output.csv:q} --summary {output.json:q}"
+        " --html {output.html:q} --log {log:q}"

@@ -12,7 +12,7 @@ from snaketune.code import SCRIPTS
 from snaketune.config.common import NAME, nearest
 from snaketune.config.run import Run
 from snaketune.config.sources import FileSource, TableSource, WeatherSource
-from snaketune.config.study import Study
+from snaketune.config.study import Study, grid_points
 from snaketune.config.tuning import LocalBase
 from snaketune.errors import UserError
 
@@ -200,9 +200,20 @@ def resolve(config: dict) -> dict:
         studies[path.stem] = load_study(path, run.scale)
     return {
         **run.model_dump(mode="json", exclude={"studies"}),
-        "studies": {name: study.model_dump(mode="json") for name, study in studies.items()},
+        "studies": {name: _dumped(study) for name, study in studies.items()},
         "bases": _shared_bases(studies),
     }
+
+
+def _dumped(study: Study) -> dict:
+    """A study as the rules see it: JSON values, and with each grid its `points`."""
+    dumped = study.model_dump(mode="json")
+    for name, grid in study.grids.items():
+        dumped["grids"][name]["points"] = [
+            {"method": point.method, "weight": point.weight, "model": point.model}
+            for point in grid_points(name, grid, study.models)
+        ]
+    return dumped
 
 
 def _shared_bases(studies: dict[str, Study]) -> dict[str, dict]:

@@ -14,7 +14,7 @@ rule synthesise:
     benchmark:
         "<benchmarks>/{study}/synthesise/{dataset}.tsv"
     wildcard_constraints:
-        study=source_kind("weather", "nli"),
+        study=source_kind("weather", "nli", "pairs"),
     conda:
         "../envs/data.yaml"
     params:

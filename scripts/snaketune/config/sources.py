@@ -124,6 +124,34 @@ class NliSource(RecordSource):
         return set(self.labels.values())
 
 
+class PairsSource(RecordSource):
+    """Seeded generator of Chinese customer questions in pairs, in the manner of the yesorno study."""
+
+    kind: Literal["pairs"]
+    records: int = Field(3000, gt=0)
+    """How many pairs are drawn."""
+    same: float = Field(0.31, ge=0, le=1)
+    """Share of pairs that mean the same."""
+    masked: float = Field(0.1, ge=0, le=1)
+    """Share of pairs in which a number is blotted out with stars."""
+    labels: dict[Literal["same", "different"], str]
+    """Relation → gold label."""
+    seed: int = 0
+
+    @model_validator(mode="after")
+    def _both_labels(self) -> "PairsSource":
+        for relation in ("same", "different"):
+            if relation not in self.labels:
+                raise ValueError(f"labels: no label for '{relation}'")
+        return self
+
+    def field_names(self) -> set[str]:
+        return {"sentence1", "sentence2"}
+
+    def label_values(self) -> set[str]:
+        return set(self.labels.values())
+
+
 class FileSource(RecordSource):
     """Records of a JSON-lines file in the project's own form (id, fields, label, group, split)."""
 
@@ -235,5 +263,6 @@ class HubSource(Columns):
 
 
 Source = Annotated[
-    WeatherSource | NliSource | FileSource | TableSource | HubSource, Field(discriminator="kind")
+    WeatherSource | NliSource | PairsSource | FileSource | TableSource | HubSource,
+    Field(discriminator="kind"),
 ]

@@ -1,0 +1,55 @@
+"""Models behind an address: teachers, judges, served models; and what they cost."""
+
+from typing import Any
+
+from pydantic import Field, field_validator
+
+from snaketune.config.common import Strict
+
+
+class Price(Strict):
+    """Money for tokens, as the provider's list states it."""
+
+    input: float = Field(ge=0)
+    """For a million prompt tokens."""
+    output: float = Field(ge=0)
+    """For a million generated tokens, reasoning among them."""
+    currency: str = "CNY"
+
+
+class Endpoint(Strict):
+    """A model behind an OpenAI-compatible address."""
+
+    base_url: str
+    """Address up to and with /v1."""
+    model: str
+    """The model's id at that address; what it says of itself is recorded with each response."""
+    api_key_env: str | None = None
+    """Name of the environment variable that holds the key; null for a server that asks for none."""
+    concurrency: int = Field(16, gt=0)
+    """Requests under way at once."""
+    timeout: float = Field(120, gt=0)
+    """Seconds until a request counts as lost."""
+    attempts: int = Field(6, gt=0)
+    """Tries a request, the first among them, where failing may pass."""
+    extra_body: dict[str, Any] = {}
+    """Further keys of the request that this server knows, such as {enable_thinking: false}."""
+    price: Price | None = None
+    budget: float | None = Field(None, ge=0)
+    """Most money that may be spent here, over all runs; no call is made that could exceed it."""
+
+    @field_validator("base_url")
+    @classmethod
+    def _address(cls, url: str) -> str:
+        if not url.startswith(("http://", "https://")):
+            raise ValueError("an address begins with http:// or https://")
+        if "@" in url.split("//", 1)[1].split("/", 1)[0]:
+            raise ValueError("a password in an address would reach every log; use api_key_env")
+        return url.rstrip("/")
+
+    @field_validator("api_key_env")
+    @classmethod
+    def _name_not_key(cls, name: str | None) -> str | None:
+        if name is not None and not name.replace("_", "").isalnum():
+            raise ValueError("the name of an environment variable is expected, never the key")
+        return name

@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from snaketune.config.common import Strict
 
@@ -125,7 +125,7 @@ class NliSource(RecordSource):
 
 
 class PairsSource(RecordSource):
-    """Seeded generator of Chinese customer questions in pairs, in the manner of the yesorno study."""
+    """Seeded generator of pairs of Chinese customer questions, in the manner of yesorno."""
 
     kind: Literal["pairs"]
     records: int = Field(3000, gt=0)
@@ -172,7 +172,7 @@ class FileSource(RecordSource):
         return {"train", "validation", "test"}
 
 
-def _by_name(names: object) -> object:
+def _by_name(names: dict[str, str] | list[str]) -> dict[str, str]:
     """`[a, b]` is short for `{a: a, b: b}`."""
     return {name: name for name in names} if isinstance(names, list) else names
 
@@ -192,7 +192,7 @@ def _as_text(labels: object) -> object:
 class Columns(RecordSource):
     """How columns become the parts of a record; rows of files and of hubs share it."""
 
-    fields: Annotated[dict[str, str], BeforeValidator(_by_name)] = Field(min_length=1)
+    fields: Annotated[dict[str, str] | list[str], Field(min_length=1), AfterValidator(_by_name)]
     """Field → column; a list where both bear the same names."""
     label: str | None = None
     """Column of the gold label; null: there is none."""

@@ -1,7 +1,11 @@
-"""Train one adapter by its recipe; run again after a kill, it goes on from its last checkpoint."""
+"""Train one adapter by its recipe; run again after a kill, it goes on from its last checkpoint.
+
+On several GPUs: torchrun --standalone --nproc-per-node N scripts/train_adapter.py …
+"""
 
 import argparse
 import logging
+import os
 from pathlib import Path
 
 from snaketune import cli
@@ -11,10 +15,13 @@ log = logging.getLogger("snaketune")
 
 def main(args: argparse.Namespace) -> None:
     """Train and write adapter_model.safetensors, adapter_config.json, loss.csv, metrics.json."""
+    from snaketune import devices
     from snaketune.loading import use_threads
     from snaketune.training import train
 
-    use_threads(args.threads)
+    if not devices.is_first():
+        logging.getLogger().setLevel(logging.ERROR)
+    use_threads(args.threads and max(1, args.threads // devices.count()))
     metrics = train(args.recipe, args.base, args.train, args.validation, args.out, args.checkpoints)
     log.info(
         "%d steps in %.1f s, %.0f tokens/s; loss %.4f.",
@@ -34,9 +41,12 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--validation", type=Path, required=True, help="records; may be empty")
     parser.add_argument("--out", type=Path, required=True, help="folder of the adapter")
     parser.add_argument("--checkpoints", type=Path, required=True, help="folder of checkpoints")
-    parser.add_argument("--threads", type=int, help="CPU threads of torch")
+    parser.add_argument("--threads", type=int, help="CPU threads, of all processes")
     return parser
 
 
 if __name__ == "__main__":
-    cli.run(main, arguments().parse_args())
+    args = arguments().parse_args()
+    if os.environ.get("RANK", "0") != "0":  # torchrun: the log file is the first process's
+        args.log = None
+    cli.run(main, args)

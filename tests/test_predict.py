@@ -1,16 +1,39 @@
 """Asking: equal runs give equal bytes, a kill loses a batch at most, refusals are kept apart."""
 
 import json
+import re
+import shutil
 
 import pytest
-from tuning import PROMPT, Study, command, kill_when, run, weather_records
+from tuning import PROMPT, SCRIPTS, Study, command, kill_when, run, weather_records
 
-from snaketune.config.data import Prompt
-from snaketune.config.tuning import Sampling
 from snaketune.errors import UserError
 from snaketune.files import read_json, read_jsonl, write_jsonl
+from snaketune.session import Session
 
 DRAWN = {"temperature": 1.0, "responses_per_record": 2, "max_new_tokens": 12, "dtype": "float32"}
+GREEDY = {"max_new_tokens": 12, "dtype": "float32"}
+BARE = {"adapter": None, "recipe": None}
+
+
+def question(folder, records, model="base", dataset="d", prompt=PROMPT) -> dict:
+    """A question as in the settings, its files named by model and dataset."""
+    out = folder / f"{model}-{dataset}.jsonl"
+    return {
+        "model": model,
+        "dataset": dataset,
+        "split": "test",
+        "records": str(records),
+        "prompt": prompt,
+        "out": str(out),
+        "metrics": str(out.with_suffix(".json")),
+    }
+
+
+def session(sampling, questions, **models) -> Session:
+    """A session of the bare base, or of `models`."""
+    settings = {"sampling": sampling, "models": models or {"base": BARE}, "questions": questions}
+    return Session.model_validate(settings)
 
 
 @pytest.fixture(scope="module")
@@ -21,15 +44,14 @@ def study(tmp_path_factory, random_base):
 @pytest.fixture
 def ask(study, tmp_path):
     """Function that asks the base the validation records; returns metrics and the bytes written."""
-    from snaketune.engines.transformers_engine import open_engine
+    from snaketune.engines.transformers_engine import open_engines
     from snaketune.predicting import predict
 
-    def go(name="out", journal="journal", records=study.validation, **sampling):
-        settings = Sampling(**(DRAWN | sampling))
-        engine = open_engine(read_json(study.source), settings)
-        out = tmp_path / f"{name}.jsonl"
-        facts = predict(engine, Prompt(**PROMPT), settings, records, out, tmp_path / journal)
-        return facts, out.read_bytes()
+    def go(dataset="out", journal="journal", records=study.validation, source=None, **sampling):
+        asked = session(DRAWN | sampling, [question(tmp_path, records, dataset=dataset)])
+        engine = open_engines(source or read_json(study.source), asked)["base"]
+        facts = predict(engine, asked.questions[0], asked.sampling, tmp_path / journal)
+        return facts, asked.questions[0].out.read_bytes()
 
     return go
 
@@ -123,9 +145,9 @@ def test_greedy_decoding_ignores_the_base_s_own_sampling(study, ask):
 
 def test_a_reply_ends_at_the_end_of_turn(study):
     from snaketune.engines import Request
-    from snaketune.engines.transformers_engine import open_engine
+    from snaketune.engines.transformers_engine import open_engines
 
-    engine = open_engine(read_json(study.source), Sampling(dtype="float32"))
+    engine = open_engines(read_json(study.source), session(GREEDY, []))["base"]
     end = engine.tokenizer.eos_token_id
     hello = engine.tokenizer("你好", add_special_tokens=False)["input_ids"]
     done = engine._response(Request("00", (1, 2)), [*hello, end, 5, end])
@@ -159,92 +181,310 @@ def test_a_prompt_that_does_not_fit_is_an_error_of_its_own(study, ask):
     assert found[1]["responses"] == [] and found[0]["error"] is None
 
 
+@pytest.mark.parametrize("temperature", [0, 1.0])
+def test_a_penalty_of_one_is_none_and_others_do_not_depend_on_the_batch(ask, temperature):
+    def texts(name: str, **sampling) -> list[str]:
+        options = {"temperature": temperature, "responses_per_record": 1, **sampling}
+        return [row["responses"][0]["text"] for row in rows(ask(name, f"j{name}", **options)[1])]
+
+    assert texts("one", repetition_penalty=1.0) == texts("none")
+    penalised = texts("penalised", repetition_penalty=8.0)
+    assert penalised != texts("none")
+    assert penalised == texts("alone", repetition_penalty=8.0, batch_size=1)
+
+
+def test_the_penalty_is_that_of_transformers_generate(study, ask):
+    import torch
+
+    from snaketune.loading import load_model, load_tokenizer
+    from snaketune.prompts import encode
+
+    greedy = {"temperature": 0, "responses_per_record": 1, "repetition_penalty": 8.0}
+    _, text = ask(**greedy)
+    model, tokenizer = load_model(study.base, "float32"), load_tokenizer(study.base)
+    for row in rows(text)[:5]:
+        ids = torch.tensor([encode(tokenizer, row["prompt"])])
+        reply = model.generate(
+            ids,
+            attention_mask=torch.ones_like(ids),
+            do_sample=False,
+            max_new_tokens=12,
+            repetition_penalty=8.0,
+        )
+        expected = tokenizer.decode(reply[0, ids.shape[1] :], skip_special_tokens=True)
+        assert row["responses"][0]["text"] == expected
+
+
+def test_the_base_s_own_generation_config_does_not_leak_in(study, ask, tmp_path, random_base):
+    base = tmp_path / "sampling-base"
+    shutil.copytree(random_base, base)
+    own = read_json(base / "generation_config.json")
+    own |= {"do_sample": True, "temperature": 0.7, "top_k": 20, "repetition_penalty": 1.5}
+    (base / "generation_config.json").write_text(json.dumps(own), encoding="utf-8")
+    source = read_json(study.source)
+    greedy = {"temperature": 0, "responses_per_record": 1}
+    assert ask("a", "j1", source=source | {"path": str(base)}, **greedy)[1] == ask("b", **greedy)[1]
+
+
+NLI = {
+    "user": 'Does "{premise}" imply that "{hypothesis}"? Please answer yes or no or maybe.'
+    "You only need to answer one word, no explanation"
+}
+
+
+def test_replies_are_the_same_with_8_or_512_new_tokens(ask, tmp_path):
+    """What 512 tokens say begins with what 8 say, and is equal where the reply ends by itself."""
+    from snaketune.engines.transformers_engine import open_engines
+    from snaketune.predicting import predict
+
+    tiny = read_json(Study(tmp_path, SCRIPTS.parent / "resources/tiny-base").source)
+    pairs = [
+        ("A man is sleeping in the park.", "A person is outside."),
+        ("The cat has 3 kittens.", "The cat has 5 kittens."),
+        ("No Weapons of Mass Destruction Found in Iraq Yet.", "Weapons were found in Iraq."),
+        ("All of the birds are singing.", "Some birds sing."),
+        ("Ann gave Bob the red book.", "Bob got a book from Ann."),
+        ("Conceptually cream skimming has two dimensions.", "Cream skimming has a price."),
+    ]
+    records = tmp_path / "nli.jsonl"
+    fields = [{"premise": premise, "hypothesis": hypothesis} for premise, hypothesis in pairs]
+    write_jsonl(records, ({"id": str(i), "fields": f, "label": None} for i, f in enumerate(fields)))
+    found = {}
+    for most in (8, 512):
+        where = question(tmp_path, records, dataset=f"d{most}", prompt=NLI)
+        asked = session({"max_new_tokens": most, "dtype": "float32"}, [where])
+        engine = open_engines(tiny, asked)["base"]
+        predict(engine, asked.questions[0], asked.sampling, tmp_path / "journal")
+        found[most] = [row["responses"][0] for row in read_jsonl(asked.questions[0].out)]
+    for short, long in zip(found[8], found[512], strict=True):
+        assert short["tokens"] <= 8 and long["text"].startswith(short["text"])
+        if long["tokens"] <= 8:
+            assert short == long
+    assert any(long["tokens"] <= 8 for long in found[512])
+
+
+def predict_command(study, folder, journal, sampling, questions, models, **options) -> list[str]:
+    settings = {"sampling": sampling, "models": models, "questions": questions}
+    return command(
+        "predict",
+        settings=json.dumps(settings),
+        base=study.source,
+        journal=folder / journal,
+        **options,
+    )
+
+
 @pytest.mark.slow
 def test_a_kill_loses_one_batch_at_most(study, tmp_path):
+    """In the second of two questions: the first one's responses are all kept."""
     sampling = DRAWN | {"max_new_tokens": 64, "batch_size": 4}
-    settings = json.dumps({"model": "base", "sampling": sampling, "prompt": PROMPT})
 
     def words(name: str, journal: str) -> list[str]:
-        return command(
-            "predict",
-            settings=settings,
-            base=study.source,
-            records=study.train,
-            out=tmp_path / f"{name}.jsonl",
-            metrics=tmp_path / f"{name}.json",
-            journal=tmp_path / journal,
-        )
+        asked = [
+            question(tmp_path, study.validation, dataset=f"{name}-first"),
+            question(tmp_path, study.train, dataset=f"{name}-second"),
+        ]
+        return predict_command(study, tmp_path, journal, sampling, asked, {"base": BARE})
 
-    def lines() -> int:
+    def batches() -> int:
         files = (tmp_path / "killed").glob("*/*.jsonl")
         return sum(file.read_bytes().count(b"\n") for file in files)
 
-    kill_when(words("out", "killed"), lambda: lines() >= 2)
-    kept = lines()
-    assert 2 <= kept < 20 and not (tmp_path / "out.jsonl").exists()
-    (file,) = (tmp_path / "killed").glob("*/*.jsonl")
-    with file.open("ab") as torn:
-        torn.write(b'{"time": 1, "responses": {"a')
+    kill_when(words("out", "killed"), lambda: batches() >= 15 + 2)
+    kept = batches() - 15
+    assert 2 <= kept < 20 and not (tmp_path / "base-out-second.jsonl").exists()
+    for file in (tmp_path / "killed").glob("*/*.jsonl"):
+        with file.open("ab") as torn:
+            torn.write(b'{"time": 1, "responses": {"a')
 
     said = run(words("out", "killed"))
-    assert f"{4 * kept} from the journal, {80 - 4 * kept} generated" in said
+    assert "out-first/test: 60 from the journal, 0 generated" in said
+    assert f"out-second/test: {4 * kept} from the journal, {80 - 4 * kept} generated" in said
     run(words("whole", "fresh"))
-    assert (tmp_path / "out.jsonl").read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
-    metrics = read_json(tmp_path / "whole.json")
+    for part in ("first", "second"):
+        files = [tmp_path / f"base-{name}-{part}.jsonl" for name in ("out", "whole")]
+        assert files[0].read_bytes() == files[1].read_bytes()
+    metrics = read_json(tmp_path / "base-whole-second.json")
     assert metrics["model"] == "base" and metrics["device"] and metrics["versions"]["torch"]
+    assert metrics["session"]["questions"] == 2 and metrics["session"]["loading_seconds"] > 0
 
 
 @pytest.fixture(scope="module")
 def tuned(study):
-    """A LoRA and a QLoRA adapter, and the LoRA merged."""
+    """Recipes of two LoRA adapters (one of another rank) and a QLoRA adapter; one LoRA merged."""
     from snaketune.merging import merge
 
-    lora, qlora = study.recipe("lora"), study.recipe("qlora", quantized=True)
-    study.train_in_process(lora, "lora")
-    study.train_in_process(qlora, "qlora")
-    merge(lora, study.source, study.folder / "lora", study.validation, study.folder / "merged")
-    return {"lora": lora, "qlora": qlora}
+    recipes = {
+        "lora": study.recipe("lora"),
+        "lora.4": study.recipe("lora.4", lora={"r": 4}, training={"seed": 1}),
+        "qlora": study.recipe("qlora", quantized=True),
+    }
+    for name, recipe in recipes.items():
+        study.train_in_process(recipe, name)
+    folder = study.folder / "merged"
+    merge(recipes["lora"], study.source, study.folder / "lora", study.validation, folder)
+    return recipes
+
+
+@pytest.fixture
+def models(study, tuned):
+    """The models of a session that asks the base and both LoRA adapters."""
+    unmerged = {
+        name: {"adapter": str(study.folder / name), "recipe": str(tuned[name])}
+        for name in ("lora", "lora.4")
+    }
+    return {"base": BARE, **unmerged}
+
+
+def answer(study, folder, journal, asked, merged=None):
+    """Ask in this process; returns the metrics by model and dataset, and the engines."""
+    from snaketune.engines.transformers_engine import open_engines
+    from snaketune.predicting import predict
+
+    engines = open_engines(read_json(study.source), asked, merged)
+    facts = {
+        (part.model, part.dataset): predict(
+            engines[part.model], part, asked.sampling, folder / journal
+        )
+        for part in asked.in_order()
+    }
+    return facts, engines
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sampling", [GREEDY, DRAWN], ids=["greedy", "drawn"])
+def test_a_session_answers_as_processes_of_one_model_do(study, models, tmp_path, sampling):
+    """To the byte, in whatever order the questions are given."""
+
+    def asked_in(folder, names) -> dict[str, bytes]:
+        folder.mkdir()
+        questions = [
+            question(folder, records, name, dataset)
+            for name in names
+            for dataset, records in (("a", study.validation), ("b", study.train))
+        ]
+        put_on = {name: models[name] for name in names}
+        answer(study, folder, "journal", session(sampling, questions, **put_on))
+        return {path.name: path.read_bytes() for path in folder.glob("*.jsonl")}
+
+    forward = asked_in(tmp_path / "forward", ["base", "lora", "lora.4"])
+    backward = asked_in(tmp_path / "backward", ["lora.4", "lora", "base"])
+    single = {}
+    for name in models:
+        single |= asked_in(tmp_path / name, [name])
+    assert forward == backward == single and len(forward) == 6
+    bare = {name: re.sub(b'"model_id": "[^"]*"', b"", text) for name, text in forward.items()}
+    assert len({bare[f"{name}-a.jsonl"] for name in models}) == 3, "each answers as itself"
+
+
+def test_a_bare_base_answers_alike_before_and_after_an_adapter(study, models):
+    """Logits, to the bit: taking an adapter off leaves nothing of it."""
+    import torch
+
+    from snaketune.engines.transformers_engine import open_engines
+
+    engines = open_engines(read_json(study.source), session(GREEDY, [], **models))
+    ids = torch.arange(40)[None]
+
+    @torch.no_grad()
+    def logits(name):
+        with engines[name].weights.carrying(engines[name].adapter) as model:
+            return model(ids).logits
+
+    before, tuned_before = logits("base"), logits("lora")
+    other = logits("lora.4")
+    assert torch.equal(logits("base"), before) and torch.equal(logits("lora"), tuned_before)
+    assert not torch.equal(before, tuned_before) and not torch.equal(tuned_before, other)
+
+
+def test_the_base_is_loaded_once_and_only_where_something_is_missing(
+    study, models, tmp_path, monkeypatch
+):
+    from snaketune import loading
+
+    loaded, whole = [], loading.load_model
+    monkeypatch.setattr(loading, "load_model", lambda *a, **k: loaded.append(1) or whole(*a, **k))
+    questions = [question(tmp_path, study.validation, name) for name in models]
+    asked = session(GREEDY, questions, **models)
+    facts, engines = answer(study, tmp_path, "journal", asked)
+    assert len(loaded) == 1 and engines["base"].weights.loading_seconds > 0
+    assert {part["generated"] for part in facts.values()} == {30}
+    assert facts["lora.4", "d"]["model_id"] == "tiny+lora.4"
+    assert len({part["model_sha256"] for part in facts.values()}) == 3
+
+    facts, engines = answer(study, tmp_path, "journal", asked)
+    assert len(loaded) == 1 and engines["base"].weights.loading_seconds is None
+    assert {part["generated"] for part in facts.values()} == {0}
+
+
+def test_prompts_that_two_questions_share_are_answered_once(study, tmp_path):
+    questions = [question(tmp_path, study.validation, dataset=name) for name in ("a", "b")]
+    facts, _ = answer(study, tmp_path, "journal", session(GREEDY, questions))
+    assert [part["generated"] for part in facts.values()] == [30, 0]
 
 
 @pytest.mark.slow
 def test_merged_and_unmerged_models_answer_alike_under_names_of_their_own(study, tuned, tmp_path):
-    from snaketune.engines.transformers_engine import open_engine
-    from snaketune.predicting import predict
-    from snaketune.recipe import read_recipe
+    def ask_one(name: str, merged=None):
+        unmerged = {"adapter": str(study.folder / name), "recipe": str(tuned.get(name))}
+        put_on = unmerged if name in tuned else BARE
+        asked = session(GREEDY, [question(tmp_path, study.validation, name)], **{name: put_on})
+        _, engines = answer(study, tmp_path, "journal", asked, merged)
+        rows = [row["responses"][0] for row in read_jsonl(asked.questions[0].out)]
+        (engine,) = engines.values()
+        assert {row["model_id"] for row in rows} == {engine.model_id}
+        return [row["text"] for row in rows], engine
 
-    source = read_json(study.source)
-    sampling = Sampling(dtype="float32", max_new_tokens=12)
-    recipes = {name: read_recipe(path) for name, path in tuned.items()}
-    engines = {
-        "base": open_engine(source, sampling),
-        "merged": open_engine(source, sampling, merged=study.folder / "merged"),
-        **{
-            name: open_engine(source, sampling, study.folder / name, recipe)
-            for name, recipe in recipes.items()
-        },
-    }
+    asked = {name: ask_one(name) for name in ("base", "lora", "qlora")}
+    asked["merged"] = ask_one("merged", study.folder / "merged")
+    texts = {name: text for name, (text, _) in asked.items()}
+    engines = {name: engine for name, (_, engine) in asked.items()}
     assert len({engine.model_sha256 for engine in engines.values()}) == 4
-    texts = {}
-    for name, engine in engines.items():
-        out = tmp_path / f"{name}.jsonl"
-        predict(engine, Prompt(**PROMPT), sampling, study.validation, out, tmp_path / "journal")
-        responses = [row["responses"][0] for row in read_jsonl(out)]
-        texts[name] = [response["text"] for response in responses]
-        assert {response["model_id"] for response in responses} == {engine.model_id}
     assert engines["merged"].model_id == engines["lora"].model_id == "tiny+lora"
-    assert (
-        engines["qlora"].model.base_model.model.model.layers[0].mlp.up_proj.base_layer.quant_state
-    )
+    with engines["qlora"].weights.carrying(engines["qlora"].adapter) as model:
+        assert model.model.layers[0].mlp.up_proj.base_layer.quant_state
     assert texts["merged"] == texts["lora"] != texts["base"]
 
 
-@pytest.mark.parametrize("options", [["--adapter", "a"], ["--adapter", "a", "--recipe", "r",
-                                     "--merged", "m"]])  # fmt: skip
-def test_contradicting_options_are_refused(options):
-    import predict
+# ------------------------------------------------------------------------------ refusals
 
-    required = [word for name in ("base", "records", "out", "metrics", "journal")
-                for word in (f"--{name}", "x")]  # fmt: skip
-    args = predict.arguments().parse_args([*required, *options])
-    with pytest.raises(UserError, match=r"go together|exclude each other"):
-        predict.main(args)
+
+def test_models_that_load_the_base_differently_are_refused(study, tuned):
+    from snaketune.engines.transformers_engine import open_engines
+
+    put_on = {
+        name: {"adapter": str(study.folder / name), "recipe": str(tuned[name])}
+        for name in ("lora", "qlora")
+    }
+    with pytest.raises(UserError, match=r"lora and qlora .*different ways.*two sessions"):
+        open_engines(read_json(study.source), session(GREEDY, [], **put_on))
+
+
+def test_a_merged_model_has_no_adapter_on_it(study, tuned):
+    from snaketune.engines.transformers_engine import open_engines
+
+    put_on = {"adapter": str(study.folder / "lora"), "recipe": str(tuned["lora"])}
+    with pytest.raises(UserError, match="its models have no adapter"):
+        open_engines(
+            read_json(study.source), session(GREEDY, [], lora=put_on), study.folder / "merged"
+        )
+
+
+def test_an_adapter_that_is_missing_is_named(study, tuned, tmp_path):
+    from snaketune.engines.transformers_engine import open_engines
+
+    put_on = {"adapter": str(tmp_path), "recipe": str(tuned["lora"])}
+    with pytest.raises(UserError, match=r"adapter_model\.safetensors is missing"):
+        open_engines(read_json(study.source), session(GREEDY, [], lora=put_on))
+
+
+@pytest.mark.parametrize(
+    ("models", "asked", "message"),
+    [
+        ({"lora": {"adapter": "a", "recipe": None}}, "lora", "adapter and recipe go together"),
+        ({"lora": BARE}, "lorra", "no model 'lorra'"),
+    ],
+)
+def test_contradicting_settings_are_refused(tmp_path, models, asked, message):
+    with pytest.raises(ValueError, match=message):
+        session(GREEDY, [question(tmp_path, "r", asked)], **models)

@@ -22,6 +22,7 @@ from transformers import TrainerCallback
 from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
+from snaketune import devices
 from snaketune.code import code_of
 from snaketune.errors import UserError
 from snaketune.files import read_json, write_json
@@ -142,6 +143,9 @@ class MarkComplete(TrainerCallback):
 
     def on_save(self, args, state, control, **kwargs):
         """List the checkpoint's files; the list is moved into place in one step."""
+        devices.wait_for_all()  # each process saves the state of its random draws
+        if not devices.is_first():
+            return
         path = Path(args.output_dir) / f"{PREFIX_CHECKPOINT_DIR}-{state.global_step}"
         files = {file.name: file.stat().st_size for file in sorted(path.iterdir())}
         facts = {"files": files, "seconds": self.clock(), "code": self.code}

@@ -18,7 +18,12 @@ logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
 warnings.filterwarnings("ignore", category=FutureWarning)
 
 import torch  # noqa: E402  (after the environment that it and transformers read)
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel  # noqa: E402
+from transformers import (  # noqa: E402
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    PreTrainedModel,
+)
 from transformers.utils import logging as transformers_logging  # noqa: E402
 
 from snaketune.bases import check_safetensors  # noqa: E402
@@ -41,8 +46,11 @@ def use_threads(threads: int | None) -> None:
 
 
 def device() -> str:
-    """`cuda` where this process sees a GPU, else `cpu`."""
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    """The GPU of this process where it sees one, else `cpu`."""
+    if not torch.cuda.is_available():
+        return "cpu"
+    place = os.environ.get("LOCAL_RANK")  # torchrun: one process a GPU
+    return f"cuda:{place}" if place else "cuda"
 
 
 def load_tokenizer(folder: Path, trust_remote_code: bool = False) -> "PreTrainedTokenizerBase":
@@ -61,6 +69,14 @@ def load_tokenizer(folder: Path, trust_remote_code: bool = False) -> "PreTrained
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
+
+
+def positions(folder: Path, trust_remote_code: bool = False) -> int | None:
+    """How many tokens a model sees at most, by its config; None where that does not say."""
+    config = AutoConfig.from_pretrained(
+        folder, local_files_only=True, trust_remote_code=trust_remote_code
+    )
+    return getattr(config, "max_position_embeddings", None)
 
 
 def load_model(
@@ -120,26 +136,53 @@ def _keep_trainable(model: PreTrainedModel) -> None:
             module.support_avx512bf16_for_cpu = False
 
 
+def how_to_load(recipe: "Recipe") -> dict:
+    """How a recipe trains on its base, as arguments of `load_model`."""
+    return {
+        "dtype": recipe.dtype,
+        "attn_implementation": recipe.attn_implementation,
+        "quantization": recipe.quantization,
+    }
+
+
 def load_base(source: dict, recipe: "Recipe") -> PreTrainedModel:
     """The base as the recipe trains on it: its dtype, attention kernel and quantisation."""
     return load_model(
         Path(source["path"]),
-        recipe.dtype,
-        recipe.attn_implementation,
-        recipe.quantization,
-        source.get("trust_remote_code", False),
+        **how_to_load(recipe),
+        trust_remote_code=source.get("trust_remote_code", False),
     )
 
 
-def load_adapter(model: PreTrainedModel, folder: Path) -> torch.nn.Module:
-    """The model with a trained adapter on it, in evaluation mode.
+def load_adapter(model: torch.nn.Module, folder: Path, name: str = "default") -> torch.nn.Module:
+    """The model with an adapter on it, active and in evaluation mode.
+
+    Args:
+        model: a base, or what this function returned for it: then the adapter is put beside those
+            that are there.
+        folder: of the adapter.
+        name: to choose it by among several.
 
     Raises:
-        UserError: a file of the adapter is missing or damaged; a damaged one is removed, so that
-            the rule that declares it runs again.
+        UserError: see `check_adapter`.
     """
     from peft import PeftModel
 
+    check_adapter(folder)
+    if isinstance(model, PeftModel):
+        model.load_adapter(folder, name)
+        model.set_adapter(name, inference_mode=True)
+        return model.eval()
+    return PeftModel.from_pretrained(model, folder, adapter_name=name).eval()
+
+
+def check_adapter(folder: Path) -> None:
+    """Check that a folder holds a whole adapter.
+
+    Raises:
+        UserError: a file of it is missing or damaged; a damaged one is removed, so that the rule
+            that declares it runs again.
+    """
     checks = {"adapter_model.safetensors": check_safetensors, "adapter_config.json": read_json}
     for name, check in checks.items():
         path = Path(folder) / name
@@ -153,4 +196,3 @@ def load_adapter(model: PreTrainedModel, folder: Path) -> torch.nn.Module:
                 f"{path} was cut off or damaged. It is removed now; run the same command again "
                 "and it is rebuilt."
             ) from error
-    return PeftModel.from_pretrained(model, folder).eval()

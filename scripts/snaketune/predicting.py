@@ -14,6 +14,7 @@ from snaketune.engines import Engine, Request
 from snaketune.files import read_jsonl, write_jsonl
 from snaketune.journal import Journal, response_key
 from snaketune.prompts import Message, render
+from snaketune.session import Question
 
 log = logging.getLogger(__name__)
 
@@ -28,42 +29,44 @@ class Asked:
     error: str | None
 
 
-def predict(
-    engine: Engine, prompt: Prompt, sampling: Sampling, records: Path, out: Path, journal: Path
-) -> dict:
+def predict(engine: Engine, question: Question, sampling: Sampling, journal: Path) -> dict:
     """Ask an engine every record and write one line of responses a record, in their order.
+
+    Lines are `{"id", "prompt", "responses", "error"}`; there are no times in them, so that equal
+    runs write equal bytes.
 
     Args:
         engine: what answers.
-        prompt: how a record is asked.
+        question: which records, how they are asked, and the file that receives the responses.
         sampling: how many responses a record, and how they are drawn.
-        records: JSON lines.
-        out: JSON lines that receive `{"id", "prompt", "responses", "error"}`; no times in them,
-            so that equal runs write equal bytes.
         journal: folder of the journals; each model has a folder in it.
 
     Returns:
         Counts and speed of this process; speed is null when nothing had to be generated.
     """
-    asked = [_ask(engine, prompt, sampling, record) for record in read_jsonl(records)]
+    asked = [_ask(engine, question.prompt, sampling, row) for row in read_jsonl(question.records)]
     requests = [request for record in asked for request in record.requests]
     keys = {request.key for request in requests}
+    title = f"{engine.model_id} on {question.dataset}/{question.split}"
     with Journal(Path(journal) / engine.model_sha256[:16]) as done:
         known = sum(key in done for key in keys)
+        if known < len(keys):
+            engine.load()
         tokens, start = 0, time.monotonic()
-        with tqdm(total=len(keys), initial=known, desc=engine.model_id, unit="reply") as bar:
+        with tqdm(total=len(keys), initial=known, desc=title, unit="reply") as bar:
             for batch in engine.answer(requests, sampling, done):
                 done.add({key: response.as_dict() for key, response in batch.items()})
                 tokens += sum(response.tokens for response in batch.values())
                 bar.update(len(batch))
         seconds = time.monotonic() - start
-        write_jsonl(out, _lines(asked, done, engine.model_id))
+        write_jsonl(question.out, _lines(asked, done, engine.model_id))
     generated = len(keys) - known
     refused = sum(record.error is not None for record in asked)
-    log.info("%s: %d from the journal, %d generated.", engine.model_id, known, generated)
+    log.info("%s: %d from the journal, %d generated.", title, known, generated)
     if refused:
-        log.warning("%d records could not be asked; `error` in %s says why.", refused, out)
+        log.warning("%d records could not be asked; `error` in %s says why.", refused, question.out)
     return {
+        "model": question.model,
         "model_id": engine.model_id,
         "model_sha256": engine.model_sha256,
         "sampling": sampling.model_dump(),

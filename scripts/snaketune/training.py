@@ -4,6 +4,7 @@ import csv
 import logging
 import shutil
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 from snaketune import loading  # first: it sets what the libraries below read when imported
@@ -22,6 +23,7 @@ from transformers.trainer import TRAINER_STATE_NAME
 from trl import SFTConfig, SFTTrainer
 from trl.trainer import utils as trl_utils
 
+from snaketune import devices
 from snaketune.checkpoints import (
     SEPARATOR,
     MarkComplete,
@@ -56,7 +58,8 @@ def train(
 ) -> dict:  # fmt: skip
     """Train an adapter, from its last checkpoint where there is one; a finished one is not trained.
 
-    One process at a time trains into `out`; a second one waits for the first.
+    One run at a time trains into `out`; a second one waits for the first. Under torchrun each
+    process calls this; the first one alone writes.
 
     Args:
         recipe_path: recipe.yaml.
@@ -92,20 +95,34 @@ def train(
 
     # the folder in it: a demo's run must not end the checkpoints of a study's long one
     name = SEPARATOR.join([recipe.study, recipe.adapter, digest(Path(out).as_posix())[:8]])
-    key = digest({**facts, "versions": versions()})[:16]
+    key = digest({**facts, **_devices_that_count(recipe), "versions": versions()})[:16]
     run_folder = Path(checkpoints) / f"{name}{SEPARATOR}{key}"
-    with alone(Path(checkpoints) / f"{name}.lock"):
-        start = usable_checkpoint(run_folder)
+    lock = Path(checkpoints) / f"{name}.lock"
+    with devices.joined(), alone(lock) if devices.is_first() else nullcontext():
+        start = devices.from_first(lambda: usable_checkpoint(run_folder))
         clock = _Clock(seconds_before(start))
         trainer = build_trainer(recipe, source, tokenizer, sets, run_folder, clock)
-        remove_other_runs(run_folder)
+        if devices.is_first():
+            remove_other_runs(run_folder)
         clock.start()
         _train_from(trainer, start)
         metrics = _metrics(trainer, sets["train"], clock)
         metrics |= {**facts, "resumed_from_step": int(start.name.split("-")[1]) if start else None}
-        _write_adapter(trainer, source, metrics, Path(out))
-        keep_newest(run_folder)
+        if devices.is_first():
+            _write_adapter(trainer, source, metrics, Path(out))
+            keep_newest(run_folder)
     return metrics
+
+
+def _devices_that_count(recipe: Recipe) -> dict:
+    """The number of devices, where it decides how many records a step has.
+
+    With a global batch size it does not: each step has the same records whatever their number,
+    so a run may go on with another number than it began with, and nothing trains anew for it.
+    """
+    if recipe.global_batch_size or devices.count() == 1:
+        return {}
+    return {"devices": devices.count()}
 
 
 def _train_from(trainer: SFTTrainer, start: Path | None) -> None:
@@ -122,9 +139,9 @@ def _train_from(trainer: SFTTrainer, start: Path | None) -> None:
         _evaluate_at_end(trainer)
     except torch.OutOfMemoryError as error:
         raise UserError(
-            "The GPU has too little memory: lower training.per_device_train_batch_size and raise "
-            "gradient_accumulation_steps by as much, or set gradient_checkpointing: true. "
-            f"({error})"
+            "The GPU has too little memory: lower training.per_device_train_batch_size (and, "
+            "without a global_batch_size, raise gradient_accumulation_steps by as much), or set "
+            f"gradient_checkpointing: true. ({error})"
         ) from error
 
 
@@ -214,11 +231,30 @@ def _score_answers_only() -> None:
     trl_utils._use_triton = lambda device: True
 
 
+def accumulation(recipe: Recipe, device_count: int) -> int:
+    """Batches that each device adds up for one optimizer step.
+
+    Raises:
+        UserError: the recipe's global batch size cannot be shared among the devices.
+    """
+    whole, part = recipe.global_batch_size, recipe.training.per_device_train_batch_size
+    if whole is None:
+        return recipe.training.gradient_accumulation_steps
+    if whole % (part * device_count):
+        raise UserError(
+            f"global_batch_size {whole} is no multiple of training.per_device_train_batch_size "
+            f"{part} × {device_count} devices: change one of them, or the number of devices."
+        )
+    return whole // (part * device_count)
+
+
 def _sft_config(recipe: Recipe, run_folder: Path, evaluate: bool) -> SFTConfig:
     """The recipe's own keys, and what is the same for every run."""
     packing = recipe.training.packing
-    return SFTConfig(
-        **recipe.training.model_dump(),
+    training = recipe.training.model_dump()
+    training["gradient_accumulation_steps"] = accumulation(recipe, devices.count())
+    config = SFTConfig(
+        **training,
         output_dir=str(run_folder),
         eval_strategy="steps" if evaluate else "no",
         save_strategy="steps",
@@ -230,10 +266,16 @@ def _sft_config(recipe: Recipe, run_folder: Path, evaluate: bool) -> SFTConfig:
         include_num_input_tokens_seen="all" if packing else "non_padding",
         use_cpu=loading.device() == "cpu",
         dataloader_pin_memory=loading.device() != "cpu",
+        # every weight of the adapter has a gradient in every step
+        ddp_find_unused_parameters=False,
         report_to="none",
         log_level="error",
         disable_tqdm=False,
     )
+    if config.n_gpu > 1:
+        # one process would spread each batch over all GPUs that it sees, and so make it larger
+        config._n_gpu = 1
+    return config
 
 
 def _check_and_report_packing(model: PreTrainedModel, recipe: Recipe) -> None:
@@ -292,6 +334,7 @@ def _evaluate_at_end(trainer: SFTTrainer) -> None:
 def _metrics(trainer: SFTTrainer, records: datasets.Dataset, clock: "_Clock") -> dict:
     history, state, seconds = trainer.state.log_history, trainer.state, clock()
     samples = round(state.epoch * len(records))
+    batch, added = trainer.args.train_batch_size, trainer.args.gradient_accumulation_steps
     losses = {
         key: next((row[key] for row in reversed(history) if key in row), None)
         for key in ("loss", "eval_loss")
@@ -299,6 +342,9 @@ def _metrics(trainer: SFTTrainer, records: datasets.Dataset, clock: "_Clock") ->
     return {
         "seconds": round(seconds, 3),
         "seconds_this_process": round(seconds - clock.before, 3),
+        "devices": devices.count(),
+        "gradient_accumulation_steps": added,
+        "effective_batch_size": batch * added * devices.count(),
         "steps": state.global_step,
         "samples": samples,
         "tokens": state.num_input_tokens_seen,

@@ -50,6 +50,10 @@ class Engine(Protocol):
         """Why this prompt cannot be answered, or None."""
         ...
 
+    def load(self) -> None:
+        """Get ready to answer, which may take long; called where something is not known yet."""
+        ...
+
     def answer(
         self, requests: list[Request], sampling: Sampling, known: Container[str]
     ) -> Iterator[dict[str, Response]]:

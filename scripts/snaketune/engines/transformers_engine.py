@@ -11,7 +11,9 @@ from transformers import (
     GenerationConfig,
     LogitsProcessor,
     LogitsProcessorList,
+    PreTrainedModel,
     PreTrainedTokenizerBase,
+    RepetitionPenaltyLogitsProcessor,
     TemperatureLogitsWarper,
     TopKLogitsWarper,
     TopPLogitsWarper,
@@ -19,32 +21,32 @@ from transformers import (
 
 from snaketune.config.tuning import Sampling
 from snaketune.engines import Request, Response
+from snaketune.engines.weights import SharedWeights
 from snaketune.errors import UserError
 from snaketune.files import digest
 from snaketune.folders import adapter_digest, read_manifest
 from snaketune.prompts import Message, encode, stop_ids
-from snaketune.recipe import Recipe
+from snaketune.recipe import read_recipe
+from snaketune.session import Session, Tuned
 
 
 class TransformersEngine:
-    """Answers with a model in this process."""
+    """Answers with a model in this process, which may share its base with others."""
 
     def __init__(
         self,
-        model: torch.nn.Module,
+        weights: SharedWeights,
+        adapter: Path | None,
         tokenizer: PreTrainedTokenizerBase,
+        positions: int | None,
         model_id: str,
         model_sha256: str,
     ):
-        self.model, self.tokenizer = model, tokenizer
+        """`positions`: how many tokens the model can see; None is unknown."""
+        self.weights, self.adapter = weights, adapter
+        self.tokenizer, self.positions = tokenizer, positions
         self.model_id, self.model_sha256 = model_id, model_sha256
         self.stops = stop_ids(tokenizer)
-        # a base's own defaults (Qwen2.5 samples, with a repetition penalty) must not leak in
-        model.generation_config = GenerationConfig(
-            do_sample=False,
-            eos_token_id=sorted(self.stops),
-            pad_token_id=tokenizer.pad_token_id,
-        )
 
     def encode(self, messages: list[Message]) -> list[int]:
         """The ids asked."""
@@ -52,13 +54,16 @@ class TransformersEngine:
 
     def refusal(self, ids: list[int], sampling: Sampling) -> str | None:
         """Say so when prompt and reply do not fit into the model's positions."""
-        limit = getattr(self.model.config, "max_position_embeddings", None)
-        if limit is None or len(ids) + sampling.max_new_tokens <= limit:
+        if self.positions is None or len(ids) + sampling.max_new_tokens <= self.positions:
             return None
         return (
             f"prompt of {len(ids)} tokens and max_new_tokens {sampling.max_new_tokens} exceed "
-            f"the model's {limit} positions"
+            f"the model's {self.positions} positions"
         )
+
+    def load(self) -> None:
+        """Load base and adapter, where no other model has done so."""
+        self.weights.load(self.adapter)
 
     def answer(
         self, requests: list[Request], sampling: Sampling, known: Container[str]
@@ -72,16 +77,20 @@ class TransformersEngine:
     @torch.inference_mode()
     def _generate(self, batch: list[Request], sampling: Sampling) -> dict[str, Response]:
         width = max(len(request.ids) for request in batch)
-        pad, device = self.tokenizer.pad_token_id, self.model.device
-        rows = [[pad] * (width - len(request.ids)) + list(request.ids) for request in batch]
-        mask = [[0] * (width - len(request.ids)) + [1] * len(request.ids) for request in batch]
+        pad = self.tokenizer.pad_token_id
+        padding = [width - len(request.ids) for request in batch]
+        rows = [
+            [pad] * left + list(request.ids) for left, request in zip(padding, batch, strict=True)
+        ]
+        mask = [[0] * left + [1] * (width - left) for left in padding]
         try:
-            output = self.model.generate(
-                input_ids=torch.tensor(rows, device=device),
-                attention_mask=torch.tensor(mask, device=device),
-                max_new_tokens=sampling.max_new_tokens,
-                logits_processor=_processors(batch, sampling, device),
-            )
+            with self.weights.carrying(self.adapter) as model:
+                output = model.generate(
+                    input_ids=torch.tensor(rows, device=model.device),
+                    attention_mask=torch.tensor(mask, device=model.device),
+                    max_new_tokens=sampling.max_new_tokens,
+                    logits_processor=_processors(batch, padding, sampling, model.device),
+                )
         except torch.OutOfMemoryError as error:
             raise UserError(
                 f"The GPU has too little memory for sampling.batch_size {sampling.batch_size}; "
@@ -115,10 +124,12 @@ def plan(requests: list[Request], batch_size: int) -> list[list[Request]]:
 
 
 def _processors(
-    batch: list[Request], sampling: Sampling, device: torch.device
+    batch: list[Request], padding: list[int], sampling: Sampling, device: torch.device
 ) -> LogitsProcessorList:
-    """Greedy decoding's none, or the usual warpers and a draw of each row's own."""
+    """What `generate` applies, in its order; the draw at the end is each row's own."""
     processors = LogitsProcessorList()
+    if sampling.repetition_penalty != 1:
+        processors.append(RepetitionPenalty(sampling.repetition_penalty, padding, device))
     if sampling.temperature == 0:
         return processors
     processors.append(TemperatureLogitsWarper(float(sampling.temperature)))
@@ -128,6 +139,24 @@ def _processors(
         processors.append(TopPLogitsWarper(sampling.top_p))
     processors.append(SeededDraw([request.seed for request in batch], device))
     return processors
+
+
+class RepetitionPenalty(RepetitionPenaltyLogitsProcessor):
+    """transformers' penalty (Keskar et al. 2019), on prompt and reply but not on the padding.
+
+    That differs from batch to batch, and its token ends a reply where a base has no other.
+    """
+
+    def __init__(self, penalty: float, padding: list[int], device: torch.device):
+        """`padding`: padding tokens on the left of each row."""
+        super().__init__(float(penalty))
+        self.padding = torch.tensor(padding, device=device)[:, None]
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        """Penalise in `scores`, [rows, vocabulary], what `input_ids`, [rows, tokens], has."""
+        places = torch.arange(input_ids.shape[1], device=input_ids.device)
+        first = input_ids.gather(1, self.padding)
+        return super().__call__(torch.where(places < self.padding, first, input_ids), scores)
 
 
 class SeededDraw(LogitsProcessor):
@@ -148,37 +177,70 @@ class SeededDraw(LogitsProcessor):
         return scores.float() - noise.clamp_min_(1e-30).log_()
 
 
-def open_engine(
-    source: dict,
-    sampling: Sampling,
-    adapter: Path | None = None,
-    recipe: Recipe | None = None,
-    merged: Path | None = None,
-) -> TransformersEngine:
-    """The engine for a base, a base with an unmerged adapter, or a merged model.
+def open_engines(
+    source: dict, session: Session, merged: Path | None = None
+) -> dict[str, TransformersEngine]:
+    """Engines by model that share one base; its weights are loaded when one of them answers.
 
     Args:
         source: the base's source.json.
-        sampling: its dtype is what the weights are loaded as; a quantised base stays as trained.
-        adapter: folder of an adapter, with its `recipe`.
-        merged: folder of a merged model.
+        session: its models; the sampling's dtype is what the weights are loaded as, while a
+            quantised base stays as trained.
+        merged: folder of a merged model, which is asked instead of the base.
 
     Raises:
-        UserError: a folder is half-written or is not what it should be.
+        UserError: a folder is half-written, or models want the base loaded in different ways.
     """
     folder, trust = Path(merged or source["path"]), source.get("trust_remote_code", False)
-    model_id, sha256 = source["name"], source["sha256"]
+    name, sha256 = source["name"], source["sha256"]
     if merged:
         manifest = read_manifest(merged)
-        model_id, sha256 = f"{model_id}+{manifest['adapter']}", manifest["sha256"]
+        name, sha256 = f"{name}+{manifest['adapter']}", manifest["sha256"]
+    how = _one_loading(session, merged)
     tokenizer = loading.load_tokenizer(folder, trust)
+
+    def load() -> PreTrainedModel:
+        model = loading.load_model(folder, trust_remote_code=trust, **how)
+        # a base's own defaults (Qwen2.5 samples, with a repetition penalty) must not leak in
+        model.generation_config = GenerationConfig(
+            do_sample=False,
+            eos_token_id=sorted(stop_ids(tokenizer)),
+            pad_token_id=tokenizer.pad_token_id,
+        )
+        return model
+
+    weights = SharedWeights(load)
+    positions = loading.positions(folder, trust)
+
+    def engine(adapter: Path | None) -> TransformersEngine:
+        model_id, model_sha256 = name, sha256
+        if adapter:
+            loading.check_adapter(adapter)
+            quantization = how["quantization"] and how["quantization"].model_dump()
+            model_id = f"{name}+{adapter.name}"
+            model_sha256 = digest([sha256, adapter_digest(adapter, quantization)])
+        return TransformersEngine(weights, adapter, tokenizer, positions, model_id, model_sha256)
+
+    return {key: engine(tuned.adapter) for key, tuned in session.models.items()}
+
+
+def _one_loading(session: Session, merged: Path | None) -> dict:
+    """How all models of a session have the base loaded, as arguments of `load_model`."""
+    ways = {key: _loading(tuned, session.sampling) for key, tuned in session.models.items()}
+    (first, way), *others = ways.items()
+    for other, its in others:
+        if its != way:
+            raise UserError(
+                f"models {first} and {other} have the base loaded in different ways ({way}; "
+                f"{its}): ask them in two sessions."
+            )
+    if merged and any(tuned.adapter for tuned in session.models.values()):
+        raise UserError("--merged names the weights to ask; its models have no adapter.")
+    return way
+
+
+def _loading(tuned: Tuned, sampling: Sampling) -> dict:
+    recipe = read_recipe(tuned.recipe) if tuned.recipe else None
     if recipe and recipe.quantization:
-        model = loading.load_base(source, recipe)
-    else:
-        model = loading.load_model(folder, sampling.dtype, trust_remote_code=trust)
-    if adapter and recipe:
-        model = loading.load_adapter(model, adapter)
-        quantization = recipe.quantization and recipe.quantization.model_dump()
-        model_id = f"{model_id}+{recipe.adapter}"
-        sha256 = digest([sha256, adapter_digest(adapter, quantization)])
-    return TransformersEngine(model, tokenizer, model_id, sha256)
+        return loading.how_to_load(recipe)
+    return {"dtype": sampling.dtype, "attn_implementation": "sdpa", "quantization": None}

@@ -14,7 +14,8 @@ from snaketune.files import sha256_file
 
 pytestmark = pytest.mark.slow
 STUDY = "config/studies/weather.yaml"
-RESULTS = "results/demo/weather"
+DEMO = "results/demo"
+RESULTS = f"{DEMO}/weather"
 
 
 @pytest.fixture(scope="module")
@@ -33,13 +34,14 @@ def changed(demo, tmp_path) -> Project:
     return Project(folder)
 
 
-def rows(project: Project) -> dict[tuple[str, str, str], dict]:
-    with (project.folder / RESULTS / "accuracy.csv").open(encoding="utf-8", newline="") as file:
+def rows(project: Project, study: str = "weather") -> dict[tuple[str, str, str], dict]:
+    table = project.folder / DEMO / study / "accuracy.csv"
+    with table.open(encoding="utf-8", newline="") as file:
         return {(r["model"], r["dataset"], r["metric"]): r for r in csv.DictReader(file)}
 
 
-def hashes(project: Project, *patterns: str) -> dict[str, str]:
-    folder = project.folder / RESULTS
+def hashes(project: Project, *patterns: str, study: str = "weather") -> dict[str, str]:
+    folder = project.folder / DEMO / study
     return {
         str(path.relative_to(folder)): sha256_file(path)
         for pattern in patterns
@@ -122,8 +124,9 @@ def test_new_scoring_code_scores_again_and_generates_nothing(changed):
     path = changed.folder / "scripts/snaketune/scoring.py"
     path.write_text(path.read_text(encoding="utf-8") + "\nREMARK = 1\n", encoding="utf-8")
     planned = changed.plan()
-    assert planned["score"] == 6
-    assert set(planned) <= {"score", "tabulate_scores", "draw_accuracy"}
+    assert planned["score"] == 20
+    late = {"score", "compare_models", "tabulate_scores", "draw_accuracy", "draw_grid"}
+    assert set(planned) <= late
 
 
 def test_one_recipe_value_retrains_one_adapter(changed):
@@ -131,10 +134,12 @@ def test_one_recipe_value_retrains_one_adapter(changed):
     assert changed.plan() == {
         "write_recipe": 1,
         "train_adapter": 1,
+        "inspect_adapter": 1,
         "merge_adapter": 1,
-        "predict": 2,
+        "predict_weather_tuned": 1,
         "extract_and_vote": 2,
         "score": 2,
+        "compare_models": 1,
         "tabulate_scores": 1,
         "draw_accuracy": 1,
         "draw_loss": 1,
@@ -148,7 +153,9 @@ def test_one_recipe_value_retrains_one_adapter(changed):
         ("raw/weather.jsonl", "synthesise"),
         ("data/weather/quality.json", "split"),
         ("merged/tuned/parity.json", "merge_adapter"),
-        ("predictions/tuned/weather/test.jsonl", "predict"),
+        ("predictions/tuned/weather/test.jsonl", "predict_weather_tuned"),
+        ("quality.json", "check_leaks"),
+        ("adapters/lora/tensors.csv", "inspect_adapter"),
     ],
 )
 def test_what_a_failed_job_took_away_is_made_again(changed, lost, rule):
@@ -158,7 +165,13 @@ def test_what_a_failed_job_took_away_is_made_again(changed, lost, rule):
 
 def test_new_title_draws_again_only(changed):
     changed.change(STUDY, "title", value="Weather")
-    assert changed.plan() == {"tabulate_scores": 1, "draw_accuracy": 1, "draw_loss": 1}
+    assert changed.plan() == {
+        "check_leaks": 1,
+        "inspect_adapter": 2,
+        "tabulate_scores": 1,
+        "draw_accuracy": 1,
+        "draw_loss": 1,
+    }
 
 
 def test_light_jobs_do_not_import_torch(changed, tmp_path):
@@ -169,7 +182,8 @@ def test_light_jobs_do_not_import_torch(changed, tmp_path):
     fresh = Project.copied(tmp_path / "fresh")
     fresh.snakemake("--cores", "all", "--until", "split", "locate_base", "write_recipe", **trapped)
     assert (fresh.folder / RESULTS / "adapters/lora/recipe.yaml").is_file()
-    late = ("extract_and_vote", "score", "tabulate_scores", "draw_accuracy", "draw_loss")
+    late = ("check_leaks", "inspect_adapter", "extract_and_vote", "score", "compare_models")
+    late += ("tabulate_scores", "draw_accuracy", "draw_grid", "draw_loss")
     changed.snakemake("--cores", "all", "--forcerun", *late, **trapped)
     printed = fresh.snakemake("--cores", "all", "--until", "merge_adapter", fails=True, **trapped)
     assert "torch was imported" in printed
@@ -178,15 +192,16 @@ def test_light_jobs_do_not_import_torch(changed, tmp_path):
 def test_two_runs_agree_byte_for_byte(demo, tmp_path_factory):
     again = Project.copied(tmp_path_factory.mktemp("again"))
     again.snakemake("--cores", "all")
-    kinds = ("data/**/*.jsonl", "adapters/*/*.safetensors", "predictions/**/*.jsonl")
-    first = hashes(demo, *kinds, "accuracy.csv")
-    assert len(first) > 12
-    assert hashes(again, *kinds, "accuracy.csv") == first
+    kinds = ("data/**/*.jsonl", "*/*/*.safetensors", "predictions/**/*.jsonl", "accuracy.csv")
+    for study in ("weather", "nli"):
+        first = hashes(demo, *kinds, study=study)
+        assert len(first) > 12
+        assert hashes(again, *kinds, study=study) == first
 
 
 def test_killed_run_goes_on_and_ends_the_same(demo, tmp_path_factory):
     killed = Project.copied(tmp_path_factory.mktemp("killed"))
-    process = killed.start("--cores", "all")
+    process = killed.start("weather", "--cores", "all")
     checkpoints = killed.folder / ".snaketune/checkpoints"
     deadline = time.monotonic() + 300
     while not list(checkpoints.glob("*/checkpoint-*/trainer_state.json")):
@@ -196,7 +211,7 @@ def test_killed_run_goes_on_and_ends_the_same(demo, tmp_path_factory):
     process.communicate()
     assert not list((killed.folder / RESULTS).glob("adapters/*/adapter_model.safetensors"))
     killed.snakemake("--unlock")
-    killed.snakemake("--cores", "all")
+    killed.snakemake("weather", "--cores", "all")
     metrics = [
         json.loads((killed.folder / RESULTS / f"adapters/{name}/metrics.json").read_text())
         for name in ("lora", "qlora")

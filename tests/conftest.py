@@ -1,8 +1,10 @@
 """What several tests share."""
 
+import shutil
 from pathlib import Path
 
 import pytest
+from workflow import Project
 
 CHATML = (
     "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n"
@@ -48,3 +50,19 @@ def random_base(tmp_path_factory) -> Path:
     Qwen3ForCausalLM(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory) -> Project:
+    """The demo, run once from a fresh copy of the project."""
+    project = Project.copied(tmp_path_factory.mktemp("demo"))
+    project.snakemake("--cores", "all")
+    return project
+
+
+@pytest.fixture
+def changed(demo, tmp_path) -> Project:
+    """A copy of the finished demo that a test may change, times of files and memory included."""
+    folder = tmp_path / "copy"
+    shutil.copytree(demo.folder, folder, symlinks=True)
+    return Project(folder)

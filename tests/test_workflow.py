@@ -8,45 +8,13 @@ import signal
 import time
 
 import pytest
-from workflow import Project
+from workflow import DEMO, Project, hashes, rows
 
 from snaketune.files import sha256_file
 
 pytestmark = pytest.mark.slow
 STUDY = "config/studies/weather.yaml"
-DEMO = "results/demo"
 RESULTS = f"{DEMO}/weather"
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory) -> Project:
-    """The demo, run once from a fresh copy of the project."""
-    project = Project.copied(tmp_path_factory.mktemp("demo"))
-    project.snakemake("--cores", "all")
-    return project
-
-
-@pytest.fixture
-def changed(demo, tmp_path) -> Project:
-    """A copy of the finished demo that a test may change, times of files and memory included."""
-    folder = tmp_path / "copy"
-    shutil.copytree(demo.folder, folder, symlinks=True)
-    return Project(folder)
-
-
-def rows(project: Project, study: str = "weather") -> dict[tuple[str, str, str], dict]:
-    table = project.folder / DEMO / study / "accuracy.csv"
-    with table.open(encoding="utf-8", newline="") as file:
-        return {(r["model"], r["dataset"], r["metric"]): r for r in csv.DictReader(file)}
-
-
-def hashes(project: Project, *patterns: str, study: str = "weather") -> dict[str, str]:
-    folder = project.folder / DEMO / study
-    return {
-        str(path.relative_to(folder)): sha256_file(path)
-        for pattern in patterns
-        for path in sorted(folder.glob(pattern))
-    }
 
 
 def test_tuning_teaches(demo):

@@ -1,5 +1,6 @@
 """A copy of the project in a folder of its own, and what Snakemake plans and does there."""
 
+import csv
 import json
 import os
 import re
@@ -10,7 +11,10 @@ from pathlib import Path
 
 import yaml
 
+from snaketune.files import sha256_file
+
 ROOT = Path(__file__).resolve().parents[1]
+DEMO = "results/demo"
 
 
 class Project:
@@ -70,3 +74,20 @@ class Project:
             place = place.setdefault(key, {})
         place[keys[-1]] = value
         path.write_text(yaml.safe_dump(data, allow_unicode=True), encoding="utf-8")
+
+
+def rows(project: Project, study: str = "weather") -> dict[tuple[str, str, str], dict]:
+    """A study's accuracy table by model, dataset and metric."""
+    table = project.folder / DEMO / study / "accuracy.csv"
+    with table.open(encoding="utf-8", newline="") as file:
+        return {(r["model"], r["dataset"], r["metric"]): r for r in csv.DictReader(file)}
+
+
+def hashes(project: Project, *patterns: str, study: str = "weather") -> dict[str, str]:
+    """Hashes of a study's results by their paths."""
+    folder = project.folder / DEMO / study
+    return {
+        str(path.relative_to(folder)): sha256_file(path)
+        for pattern in patterns
+        for path in sorted(folder.glob(pattern))
+    }

@@ -2,19 +2,34 @@
 
 import argparse
 import logging
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel
 
 from snaketune import cli
-from snaketune.files import read_jsonl, write_json, write_jsonl
-from snaketune.records import clean
+from snaketune.config.data import Split
+from snaketune.config.resolve import validated
+from snaketune.files import jsonl_lines, write_json, write_lines
+from snaketune.records import Duplicates
 
 log = logging.getLogger(__name__)
 
 
+class Settings(BaseModel):
+    """The script's slice of the config."""
+
+    duplicates: Literal["drop", "keep"] = "drop"
+    split: Split | Literal["given"] = "given"
+
+
 def main(args: argparse.Namespace) -> None:
-    """Write the kept records and the counts."""
-    kept, counts = clean(read_jsonl(args.raw))
-    write_jsonl(args.out, kept)
+    """Write the kept records and the counts from the settings `{"duplicates", "split"}`."""
+    settings = validated(Settings, args.settings, "settings")
+    duplicates = Duplicates(settings.duplicates == "drop", settings.split == "given")
+    write_lines(args.out, _kept(args.raw, duplicates))
+    counts = duplicates.counts()
     write_json(args.counts, counts)
     log.info("%d of %d records kept.", counts["kept"], counts["in"])
     if counts["conflicting_labels"]:
@@ -23,6 +38,10 @@ def main(args: argparse.Namespace) -> None:
             counts["conflicting_labels"],
             args.counts,
         )
+
+
+def _kept(raw: Path, duplicates: Duplicates) -> Iterator[bytes]:
+    return (line for _, line, record in jsonl_lines(raw) if duplicates.keeps(record))
 
 
 def arguments() -> argparse.ArgumentParser:

@@ -1,29 +1,61 @@
-"""Read the records of a dataset from the user's file and check each of them."""
+"""Read the records of a dataset from the user's files or from a hub, and check each of them.
+
+HF_ENDPOINT chooses a mirror of the hub, HF_TOKEN opens gated and private datasets.
+"""
 
 import argparse
 import logging
+from collections.abc import Iterator
 from pathlib import Path
+
+from pydantic import BaseModel, Field
 
 from snaketune import cli
 from snaketune.config.resolve import validated
-from snaketune.config.sources import FileSource
-from snaketune.files import write_jsonl
-from snaketune.records import read_records
+from snaketune.config.sources import FileSource, HubSource, TableSource
+from snaketune.files import sha256_file, write_json, write_jsonl
+from snaketune.records import read_records, tallied
+from snaketune.rows import table_records
 
 log = logging.getLogger(__name__)
 
 
+class Settings(BaseModel):
+    """The script's slice of the config."""
+
+    source: FileSource | TableSource | HubSource = Field(discriminator="kind")
+    dataset: str
+
+
 def main(args: argparse.Namespace) -> None:
-    """Write raw records from the settings `{"source": FileSource}`."""
-    source = validated(FileSource, args.settings.get("source", {}), "settings: source")
-    count = write_jsonl(args.out, read_records(Path(source.path), source))
-    log.info("%d records from %s.", count, source.path)
+    """Write raw records and the facts of their source from the settings `{"source", "dataset"}`."""
+    settings = validated(Settings, args.settings, "settings")
+    source, key = settings.source, f"datasets.{settings.dataset}.source"
+    records, facts = _opened(source, key)
+    count = write_jsonl(args.out, tallied(records, facts))
+    write_json(args.facts, facts)
+    log.info("%d records of %s, of kind %s.", count, settings.dataset, source.kind)
+
+
+def _opened(source: FileSource | TableSource | HubSource, key: str) -> tuple[Iterator[dict], dict]:
+    """The records of a source, and what is known of it before they are read."""
+    if isinstance(source, HubSource):
+        from snaketune.hub_data import hub_records
+
+        return hub_records(source, key)
+    if isinstance(source, TableSource):
+        records, paths = table_records(source, key), list(source.paths().values())
+    else:
+        records, paths = read_records(Path(source.path), source), [source.path]
+    files = {path: sha256_file(path) for path in paths if Path(path).is_file()}
+    return records, {"kind": source.kind, "files": files}
 
 
 def arguments() -> argparse.ArgumentParser:
     """The command line."""
     parser = cli.parser(__doc__)
     parser.add_argument("--out", type=Path, required=True, help="JSON-lines file to write")
+    parser.add_argument("--facts", type=Path, required=True, help="JSON file of facts to write")
     return parser
 
 

@@ -1,32 +1,59 @@
-"""Split records into train, validation and test; records of one group stay together."""
+"""Split records into train, validation and test; records of one group stay together.
+
+Or leave each in the split that its source names, with the setting "given".
+"""
 
 import argparse
 import logging
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel
 
 from snaketune import cli
 from snaketune.config.data import Split
 from snaketune.config.resolve import validated
-from snaketune.files import read_json, read_jsonl, write_json, write_jsonl
-from snaketune.records import quality, split
+from snaketune.files import json_line, jsonl_lines, read_json, read_jsonl, whole, write_json
+from snaketune.records import SPLITS, Outline, quality, split
 
 log = logging.getLogger(__name__)
 
 
+class Settings(BaseModel):
+    """The script's slice of the config."""
+
+    split: Split | Literal["given"] = Split()
+
+
 def main(args: argparse.Namespace) -> None:
-    """Write the three splits and quality.json from the settings `{"split": Split}`."""
-    settings = validated(Split, args.settings.get("split", {}), "settings: split")
-    parts = split(list(read_jsonl(args.clean)), settings)
-    report = quality(parts, read_json(args.counts))
-    for name, part in parts.items():
-        write_jsonl(getattr(args, name), part)
-        log.info("%s: %d records, %d groups.", name, len(part), report["splits"][name]["groups"])
+    """Write the three splits and quality.json from the settings `{"split": Split | "given"}`."""
+    settings = validated(Settings, args.settings, "settings").split
+    records = Outline(read_jsonl(args.clean))
+    homes = split(records, settings)
+    report = quality(records, homes, read_json(args.counts), read_json(args.facts))
+    _write(args.clean, homes, {name: getattr(args, name) for name in SPLITS})
+    for name, counts in report["splits"].items():
+        log.info("%s: %d records, %d groups.", name, counts["records"], counts["groups"])
     if report["leakage"]["prompts"]:
+        mend = "give records with equal fields one group"
         log.warning(
-            "%d contents stand in more than one split: give records with equal fields one group.",
+            "%d contents stand in more than one split%s.",
             report["leakage"]["prompts"],
+            ", as the source gives them" if settings == "given" else f": {mend}",
         )
     write_json(args.quality, report)
+
+
+def _write(clean: Path, homes: list[str], paths: dict[str, Path]) -> None:
+    """Write each line of `clean` to the file of its home, without the name of its split."""
+    with ExitStack() as stack:
+        partial = {name: stack.enter_context(whole(path)) for name, path in paths.items()}
+        files = {name: stack.enter_context(partial[name].open("wb")) for name in paths}
+        for home, (_, line, record) in zip(homes, jsonl_lines(clean), strict=True):
+            if record.pop("split", None):
+                line = json_line(record)
+            files[home].write(line + b"\n")
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -34,6 +61,7 @@ def arguments() -> argparse.ArgumentParser:
     parser = cli.parser(__doc__)
     parser.add_argument("--clean", type=Path, required=True, help="records to read, JSON lines")
     parser.add_argument("--counts", type=Path, required=True, help="counts that `clean` wrote")
+    parser.add_argument("--facts", type=Path, required=True, help="facts of the source")
     parser.add_argument("--train", type=Path, required=True, help="records to train on, to write")
     parser.add_argument("--validation", type=Path, required=True, help="validation records")
     parser.add_argument("--test", type=Path, required=True, help="held-out records")

@@ -11,7 +11,7 @@ import pytest
 from snaketune.config.data import Split
 from snaketune.config.sources import FileSource
 from snaketune.errors import UserError
-from snaketune.records import SPLITS, clean, quality, read_records, split
+from snaketune.records import SPLITS, Duplicates, Outline, quality, read_records, split, tallied
 
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPTS = ROOT / "scripts"
@@ -60,6 +60,10 @@ BROKEN = {
     ),
     "text for object": ({**GOOD, "id": "b", "label": "青岛"}, "the keys city, date"),
     "group no text": ({**GOOD, "id": "b", "group": 3}, "line 2: 'group'"),
+    "unknown split": (
+        {**GOOD, "id": "b", "split": "dev"},
+        "'split' of record 'b' is none of train",
+    ),
     "unknown key": ({**GOOD, "id": "b", "lable": None}, "unknown key 'lable'"),
     "id twice": (GOOD, "line 2: id 'a' is taken by line 1"),
 }
@@ -116,6 +120,18 @@ def test_the_eight_handwritten_questions():
     assert all(r["label"]["city"] in r["fields"]["sentence"] for r in rows if r["label"])
 
 
+def clean(records: list[dict], **settings: bool) -> tuple[list[dict], dict]:
+    duplicates = Duplicates(**settings)
+    return [record for record in records if duplicates.keeps(record)], duplicates.counts()
+
+
+def parts_of(records: list[dict], settings: Split | str) -> dict[str, list[dict]]:
+    """The records of each split, in their order."""
+    homes = split(Outline(records), settings)
+    pairs = list(zip(records, homes, strict=True))
+    return {name: [record for record, home in pairs if home == name] for name in SPLITS}
+
+
 def test_clean_drops_only_exact_duplicates():
     same = {**record(9, "g", "one"), "id": "r9"}
     kept, counts = clean([record(1, "g", "one"), record(2, "g", "two"), same])
@@ -125,8 +141,8 @@ def test_clean_drops_only_exact_duplicates():
 
 
 def test_clean_sees_through_the_order_of_keys():
-    turned = {"fields": {"b": "2", "a": "1"}, "label": {"y": "2", "x": "1"}}
-    plain = {"fields": {"a": "1", "b": "2"}, "label": {"x": "1", "y": "2"}}
+    turned = {"id": "2", "fields": {"b": "2", "a": "1"}, "label": {"y": "2", "x": "1"}}
+    plain = {"id": "1", "fields": {"a": "1", "b": "2"}, "label": {"x": "1", "y": "2"}}
     assert clean([plain, turned])[1]["dropped"]["duplicate"] == 1
 
 
@@ -143,6 +159,33 @@ def test_clean_keeps_and_lists_contradictions():
     ]
 
 
+def test_clean_may_keep_duplicates_and_counts_them():
+    rows = [record(1, "g", "one"), record(2, "g", "one"), record(3, "g", "one", "y")]
+    kept, counts = clean(rows, drop=False)
+    assert kept == rows
+    assert counts["kept"] == 3 and counts["dropped"] == {"duplicate": 0}
+    assert counts["duplicates_kept"] == 1 and counts["conflicting_labels"] == 1
+
+
+def in_split(split: str, number: int, text: str, label: str = "x") -> dict:
+    return {**record(number, "g", text, label), "split": split}
+
+
+def test_clean_does_not_shrink_a_given_split():
+    rows = [
+        in_split("train", 1, "one"),
+        in_split("test", 2, "one"),
+        in_split("test", 3, "one"),
+        in_split("validation", 4, "one", "y"),
+    ]
+    kept, counts = clean(rows, given=True)
+    assert [row["id"] for row in kept] == ["r1", "r2", "r4"]
+    assert counts["dropped"] == {"duplicate": 1} and counts["across_splits"] == 1
+    assert [known["id"] for known in counts["conflicts"][0]["labels"]] == ["r1", "r4"]
+    kept, counts = clean(rows, given=False)
+    assert [row["id"] for row in kept] == ["r1", "r4"] and counts["across_splits"] == 0
+
+
 def many(groups: int, seed: int, largest: int = 12) -> list[dict]:
     """Records of groups of uneven size, some much larger than the others."""
     rng = random.Random(seed)
@@ -155,7 +198,7 @@ def many(groups: int, seed: int, largest: int = 12) -> list[dict]:
 @pytest.mark.parametrize("seed", range(5))
 def test_split_keeps_groups_whole_loses_nothing_and_meets_the_shares(seed):
     rows = many(200, seed)
-    parts = split(rows, Split(train=0.7, validation=0.1, test=0.2, seed=seed))
+    parts = parts_of(rows, Split(train=0.7, validation=0.1, test=0.2, seed=seed))
     assert sorted(r["id"] for part in parts.values() for r in part) == sorted(r["id"] for r in rows)
     groups = [{r["group"] for r in part} for part in parts.values()]
     assert sum(len(names) for names in groups) == 200 == len(set().union(*groups))
@@ -165,7 +208,7 @@ def test_split_keeps_groups_whole_loses_nothing_and_meets_the_shares(seed):
 
 def test_large_groups_go_to_every_split():
     rows = many(400, 1)
-    parts = split(rows, Split(train=0.5, validation=0.25, test=0.25))
+    parts = parts_of(rows, Split(train=0.5, validation=0.25, test=0.25))
     for part in parts.values():
         sizes = [sum(r["group"] == group for r in part) for group in {r["group"] for r in part}]
         assert max(sizes) >= 50
@@ -176,7 +219,7 @@ def test_split_follows_the_seed_and_nothing_else():
     shuffled = random.Random(3).sample(rows, len(rows))
 
     def homes(records, seed):
-        parts = split(records, Split(seed=seed))
+        parts = parts_of(records, Split(seed=seed))
         return {r["id"]: name for name, part in parts.items() for r in part}
 
     assert homes(rows, 0) == homes(shuffled, 0)
@@ -185,33 +228,59 @@ def test_split_follows_the_seed_and_nothing_else():
 
 def test_a_share_of_one_takes_all_and_the_order_stays():
     rows = many(5, 4)
-    parts = split(rows, Split(train=0, validation=0, test=1))
+    parts = parts_of(rows, Split(train=0, validation=0, test=1))
     assert parts == {"train": [], "validation": [], "test": rows}
 
 
 @pytest.mark.parametrize("sizes", [(10, 10, 10), (100, 1, 1), (5, 5, 5, 5), (1, 1, 1)])
 def test_every_share_gets_a_group_when_there_are_few(sizes):
     names = [f"g{group}" for group, size in enumerate(sizes) for _ in range(size)]
-    parts = split([record(n, name) for n, name in enumerate(names)], Split())
+    parts = parts_of([record(n, name) for n, name in enumerate(names)], Split())
     assert all(parts[name] for name in SPLITS)
 
 
 def test_fewer_groups_than_shares_is_an_error():
     rows = [record(number, f"g{number % 2}") for number in range(10)]
     with pytest.raises(UserError, match="10 records in 2 groups cannot be split into train, val"):
-        split(rows, Split())
-    assert split(rows, Split(train=0.5, validation=0, test=0.5))
+        parts_of(rows, Split())
+    assert parts_of(rows, Split(train=0.5, validation=0, test=0.5))
     with pytest.raises(UserError, match="0 records in 0 groups"):
-        split([], Split(train=1, validation=0, test=0))
+        parts_of([], Split(train=1, validation=0, test=0))
+
+
+def test_given_splits_stay_and_leaks_between_them_are_counted():
+    rows = [in_split("test", 1, "one"), in_split("train", 2, "one"), in_split("test", 3, "two")]
+    parts = parts_of(rows, "given")
+    assert parts == {"train": [rows[1]], "validation": [], "test": [rows[0], rows[2]]}
+    outline = Outline(rows)
+    report = quality(outline, split(outline, "given"), {}, {})
+    assert report["leakage"] == {"groups": 1, "prompts": 1}
+
+
+def test_a_record_without_a_given_split_is_named():
+    rows = [in_split("test", 1, "one"), record(2, "g")]
+    with pytest.raises(UserError, match="record 'r2' names no split"):
+        parts_of(rows, "given")
+
+
+def test_the_tally_counts_rows_by_split_and_plain_labels():
+    facts = {"kind": "file"}
+    rows = [in_split("test", 1, "a", "no"), in_split("train", 2, "b"), in_split("test", 3, "c")]
+    assert list(tallied(rows, facts)) == rows
+    assert facts == {
+        "kind": "file",
+        "rows": {"test": 2, "train": 1},
+        "labels": {"no": 1, "x": 2},
+    }
+    list(tallied([GOOD, {**GOOD, "label": None}], facts))
+    assert facts["rows"] == {"all": 2} and facts["labels"] == {}
 
 
 def test_quality_counts_and_sees_leakage():
-    parts = {
-        "train": [record(1, "g"), record(2, "h", "same")],
-        "validation": [],
-        "test": [record(3, "g", "same", None)],
-    }
-    report = quality(parts, {"in": 4, "kept": 3, "dropped": {"duplicate": 1}, "conflicts": []})
+    rows = Outline([record(1, "g"), record(2, "h", "same"), record(3, "g", "same", None)])
+    counts = {"in": 4, "kept": 3, "dropped": {"duplicate": 1}, "conflicts": []}
+    report = quality(rows, ["train", "train", "test"], counts, {"kind": "file"})
+    assert report["source"] == {"kind": "file"}
     assert report["in"] == 4 and report["dropped"] == {"duplicate": 1}
     assert "conflicts" not in report
     assert report["splits"]["train"] == {"records": 2, "groups": 2, "without_gold": 0}
@@ -233,11 +302,23 @@ def prepare(folder: Path, hash_seed: str) -> dict[str, bytes]:
         "templates": [{"text": "{city}{month}月{day}日的天气"}],
     }
     runs = [
-        ("synthesise", "--settings", json.dumps({"source": source}), "--out", folder / "raw"),
+        (
+            *("synthesise", "--settings", json.dumps({"source": source}), "--out", folder / "raw"),
+            *("--facts", folder / "facts"),
+        ),
         ("clean", "--raw", folder / "raw", "--out", folder / "kept", "--counts", folder / "n"),
         (
             *("split", "--settings", '{"split": {"seed": 5}}', "--clean", folder / "kept"),
-            *("--counts", folder / "n", "--train", folder / "train", "--test", folder / "test"),
+            *(
+                "--counts",
+                folder / "n",
+                "--facts",
+                folder / "facts",
+                "--train",
+                folder / "train",
+                "--test",
+                folder / "test",
+            ),
             *("--validation", folder / "validation", "--quality", folder / "quality"),
         ),
     ]
@@ -260,9 +341,10 @@ def test_the_scripts_write_the_same_bytes_twice(tmp_path):
 
 def test_fetch_ends_with_one_line_and_no_file_on_a_broken_record(tmp_path):
     path = write(tmp_path / "mine.jsonl", GOOD, "{")
-    settings = {"source": {"kind": "file", "path": str(path), "fields": ["sentence"]}}
-    settings["source"]["label"] = ["city", "date"]
-    done = script("fetch", "--settings", json.dumps(settings), "--out", tmp_path / "raw.jsonl")
+    source = {"kind": "file", "path": str(path), "fields": ["sentence"], "label": ["city", "date"]}
+    settings = json.dumps({"source": source, "dataset": "mine"})
+    outputs = ("--out", tmp_path / "raw.jsonl", "--facts", tmp_path / "raw.json")
+    done = script("fetch", "--settings", settings, *outputs)
     assert done.returncode == 1
     assert "line 2: not valid JSON" in done.stderr and "Traceback" not in done.stderr
     assert list(tmp_path.iterdir()) == [path]

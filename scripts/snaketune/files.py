@@ -11,6 +11,8 @@ from typing import Any
 
 from snaketune.errors import UserError
 
+_to_json = json.JSONEncoder(ensure_ascii=False).encode
+
 
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
@@ -46,39 +48,53 @@ def read_json(path: Path) -> Any:
 
 def write_jsonl(path: Path, rows: Iterable[dict]) -> int:
     """Write one JSON object a line; returns the number of rows."""
+    return write_lines(path, (json_line(row) for row in rows))
+
+
+def json_line(value: Any) -> bytes:
+    """The one line of UTF-8 JSON that files of JSON lines have for `value`, without its end."""
+    return _to_json(value).encode("utf-8")
+
+
+def write_lines(path: Path, lines: Iterable[bytes]) -> int:
+    """Write lines that have no ends yet; returns their number."""
     count = 0
-    with whole(path) as partial, partial.open("w", encoding="utf-8") as file:
-        for row in rows:
-            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+    with whole(path) as partial, partial.open("wb") as file:
+        for line in lines:
+            file.write(line + b"\n")
             count += 1
     return count
 
 
 def read_jsonl(path: Path) -> Iterator[dict]:
     """Yield the objects of a JSON-lines file; a broken line is a UserError with file and line."""
-    return (row for _, row in numbered_jsonl(path))
+    return (row for _, _, row in jsonl_lines(path))
 
 
-def numbered_jsonl(path: Path) -> Iterator[tuple[int, dict]]:
-    """Yield (line number from 1, object) of a JSON-lines file, blank lines left out."""
+def jsonl_lines(path: Path) -> Iterator[tuple[int, bytes, dict]]:
+    """Yield (line number from 1, the line without its end, its object), blank lines left out."""
     with Path(path).open("rb") as file:
         for number, line in enumerate(file, start=1):
             if number == 1:
                 line = line.removeprefix(codecs.BOM_UTF8)
-            if not line.strip():
-                continue
-            where = f"{path}, line {number}"
-            try:
-                row = json.loads(line.decode("utf-8"))
-            except UnicodeDecodeError:
-                raise UserError(f"{where}: not UTF-8. Save the file as UTF-8.") from None
-            except json.JSONDecodeError as error:
-                raise UserError(
-                    f"{where}: not valid JSON ({error.msg}). Mend or delete the line."
-                ) from None
-            if not isinstance(row, dict):
-                raise UserError(f"{where}: a JSON object is expected on each line.")
-            yield number, row
+            line = line.strip()
+            if line:
+                yield number, line, _parsed(line, path, number)
+
+
+def _parsed(line: bytes, path: Path, number: int) -> dict:
+    where = f"{path}, line {number}"
+    try:
+        row = json.loads(line.decode("utf-8"))
+    except UnicodeDecodeError:
+        raise UserError(f"{where}: not UTF-8. Save the file as UTF-8.") from None
+    except json.JSONDecodeError as error:
+        raise UserError(
+            f"{where}: not valid JSON ({error.msg}). Mend or delete the line."
+        ) from None
+    if not isinstance(row, dict):
+        raise UserError(f"{where}: a JSON object is expected on each line.")
+    return row
 
 
 def sha256_file(path: Path) -> str:

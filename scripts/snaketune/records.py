@@ -2,25 +2,31 @@
 
 A record is `{"id": str, "fields": {name: str}, "label": str | {name: str | null} | null,
 "group": str}`. Label null means that there is no gold answer. Records of one group are never
-parted by a split; a record that states no group is one of its own.
+parted by a split; a record that states no group is one of its own. A raw record may have `split`
+besides, where its source names one.
+
+Datasets of a million records pass here: nothing keeps the records themselves, only digests.
 """
 
 import hashlib
 import json
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Iterator
+from itertools import combinations
 from pathlib import Path
+from typing import Literal
 
 from snaketune.config.data import Split
 from snaketune.config.sources import FileSource
 from snaketune.errors import UserError
-from snaketune.files import numbered_jsonl
+from snaketune.files import jsonl_lines
 
 SPLITS = ("train", "validation", "test")
+KEYS = ("id", "fields", "label", "group", "split")
 
 
 def read_records(path: Path, source: FileSource) -> Iterator[dict]:
-    """Yield the checked records of a JSON-lines file, in the order id, fields, label, group.
+    """Yield the checked records of a JSON-lines file, in the order id, fields, label, group, split.
 
     A UserError names file and line of a record with a wrong shape, without an id, a field or a
     part of the label that the config promises, or with an id that an earlier record has.
@@ -29,7 +35,7 @@ def read_records(path: Path, source: FileSource) -> Iterator[dict]:
     if not path.is_file():
         raise UserError(f"{path}: there is no such file. Mend 'path' of the dataset's source.")
     seen: dict[str, int] = {}
-    for number, row in numbered_jsonl(path):
+    for number, _, row in jsonl_lines(path):
         where = f"{path}, line {number}"
         record = _checked(row, source, where)
         first = seen.setdefault(record["id"], number)
@@ -44,8 +50,8 @@ def read_records(path: Path, source: FileSource) -> Iterator[dict]:
 
 def _checked(row: dict, source: FileSource, where: str) -> dict:
     for key in row:
-        if key not in ("id", "fields", "label", "group"):
-            raise UserError(f"{where}: unknown key '{key}'. Known: id, fields, label, group.")
+        if key not in KEYS:
+            raise UserError(f"{where}: unknown key '{key}'. Known: {', '.join(KEYS)}.")
     name, fields, label = row.get("id"), row.get("fields"), row.get("label")
     if not isinstance(name, str) or not name:
         raise UserError(f"{where}: no 'id', or not a text.")
@@ -62,7 +68,12 @@ def _checked(row: dict, source: FileSource, where: str) -> dict:
     group = row.get("group", name)
     if not isinstance(group, str):
         raise UserError(f"{where}: 'group' of record '{name}' is not a text.")
-    return {"id": name, "fields": fields, "label": label, "group": group}
+    record = {"id": name, "fields": fields, "label": label, "group": group}
+    if "split" in row:
+        if row["split"] not in SPLITS:
+            raise UserError(f"{where}: 'split' of record '{name}' is none of {', '.join(SPLITS)}.")
+        record["split"] = row["split"]
+    return record
 
 
 def _check_label(label: object, parts: list[str], where: str) -> None:
@@ -79,72 +90,150 @@ def _check_label(label: object, parts: list[str], where: str) -> None:
             raise UserError(f"{where}: '{part}' of the label is neither a text nor null.")
 
 
-def _text(value: object) -> str:
-    """One text for equal values, whatever the order of their keys."""
-    return json.dumps(value, ensure_ascii=False, sort_keys=True)
+def tallied(records: Iterable[dict], facts: dict) -> Iterator[dict]:
+    """Yield the records, and count them into `facts` when the last has passed.
 
-
-def clean(records: Iterable[dict]) -> tuple[list[dict], dict]:
-    """Drop exact duplicates and say which labels contradict each other.
-
-    A duplicate has the fields and the label of an earlier record. Records with equal fields and
-    different labels are kept and listed: which of them is right is for a person to say.
-
-    Returns:
-        The kept records in their order, and counts: `in`, `kept`, `dropped` by reason,
-        `conflicting_labels` (how many contents), `conflicts` (fields, and id and label of each).
+    Adds `rows` ({split: n}, or {"all": n} where the source names no splits) and `labels`
+    ({label: n}, of labels that are one text; records without gold are left out).
     """
-    kept: list[dict] = []
-    by_fields: dict[str, dict[str, dict]] = defaultdict(dict)
-    total = 0
+    rows: Counter[str] = Counter()
+    labels: Counter[str] = Counter()
     for record in records:
-        total += 1
-        labels = by_fields[_text(record["fields"])]
-        if labels.setdefault(_text(record["label"]), record) is record:
-            kept.append(record)
-    conflicts = [
-        {
-            "fields": next(iter(labels.values()))["fields"],
-            "labels": [{"id": r["id"], "label": r["label"]} for r in labels.values()],
+        rows[record.get("split", "all")] += 1
+        if isinstance(record["label"], str):
+            labels[record["label"]] += 1
+        yield record
+    facts["rows"] = dict(rows)
+    facts["labels"] = dict(sorted(labels.items()))
+
+
+_to_json = json.JSONEncoder(ensure_ascii=False, sort_keys=True).encode
+
+
+def _content(record: dict) -> bytes:
+    """Digest of what a record asks: equal for equal fields, whatever the order of their keys."""
+    return hashlib.blake2b(_to_json(record["fields"]).encode(), digest_size=16).digest()
+
+
+class Duplicates:
+    """Tells which records stay, one after the other, and counts.
+
+    A duplicate has the fields and the label of an earlier record, and the same split where the
+    source's splits stay as they are: to drop a repetition across them would shrink a benchmark.
+    Records with equal fields and different labels stay and are listed: which of them is right is
+    for a person to say.
+
+    Args:
+        drop: whether duplicates go; else they stay and are counted.
+        given: whether the splits that records name stay as they are.
+    """
+
+    def __init__(self, drop: bool = True, given: bool = False):
+        self.drop, self.given = drop, given
+        self.total = self.duplicates = self.across = 0
+        self._first: dict[bytes, tuple] = {}
+        self._all: dict[bytes, list[tuple]] = {}
+        self._conflicting: dict[bytes, dict] = {}
+
+    def keeps(self, record: dict) -> bool:
+        """Whether the next record stays."""
+        self.total += 1
+        content, label = _content(record), record["label"]
+        split = record.get("split") if self.given else None
+        this = (label, split, record["id"])
+        first = self._first.setdefault(content, this)
+        if first is this:
+            return True
+        seen = self._all.setdefault(content, [first])
+        splits = [s for known, s, _ in seen if known == label]
+        if split in splits:
+            self.duplicates += 1
+            return not self.drop
+        if splits:
+            self.across += 1
+        else:
+            self._conflicting.setdefault(content, record["fields"])
+        seen.append(this)
+        return True
+
+    def counts(self) -> dict:
+        """What was counted so far.
+
+        `in`, `kept`, `dropped` by reason, `duplicates_kept`, `across_splits` (records that stand
+        in an earlier split too), `conflicting_labels` (how many contents), and `conflicts`
+        (fields, and id and label of the first record of each label).
+        """
+        dropped = self.duplicates if self.drop else 0
+        conflicts = []
+        for content in (content for content in self._first if content in self._conflicting):
+            labels: list[dict] = []
+            for label, _, name in self._all[content]:
+                if all(label != known["label"] for known in labels):
+                    labels.append({"id": name, "label": label})
+            conflicts.append({"fields": self._conflicting[content], "labels": labels})
+        return {
+            "in": self.total,
+            "kept": self.total - dropped,
+            "dropped": {"duplicate": dropped},
+            "duplicates_kept": self.duplicates - dropped,
+            "across_splits": self.across,
+            "conflicting_labels": len(conflicts),
+            "conflicts": conflicts,
         }
-        for labels in by_fields.values()
-        if len(labels) > 1
-    ]
-    return kept, {
-        "in": total,
-        "kept": len(kept),
-        "dropped": {"duplicate": total - len(kept)},
-        "conflicting_labels": len(conflicts),
-        "conflicts": conflicts,
-    }
 
 
-def split(records: list[dict], settings: Split) -> dict[str, list[dict]]:
-    """Share whole groups out to train, validation and test.
+class Outline:
+    """What splitting and counting need of all records, a list for each part.
 
-    The groups come in an order hashed from the seed, the large ones (by powers of two) first, and
-    each goes where it leaves the split least filled in proportion to its target. So the sizes
-    come as near to the shares as whole groups allow, no split gets all the large groups, and the
-    result depends neither on the order of the records nor on the machine. Every split with a
-    share gets at least one group. The records keep their order.
+    Lists of texts, for a million small objects would keep the garbage collector busy.
+    """
+
+    def __init__(self, records: Iterable[dict]):
+        self.groups: list[str] = []
+        self.contents: list[bytes] = []
+        self.has_gold: list[bool] = []
+        self.splits: list[str | None] = []
+        self.without_split: str | None = None
+        for record in records:
+            self.groups.append(record["group"])
+            self.contents.append(_content(record))
+            self.has_gold.append(record["label"] is not None)
+            self.splits.append(record.get("split"))
+            if self.without_split is None and self.splits[-1] is None:
+                self.without_split = record["id"]
+
+
+def split(records: Outline, settings: Split | Literal["given"]) -> list[str]:
+    """The split of each record: the one that it names, or one by shares.
+
+    By shares, whole groups are dealt out. They come in an order hashed from the seed, the large
+    ones (by powers of two) first, and each goes where it leaves the split least filled in
+    proportion to its target. So the sizes come as near to the shares as whole groups allow, no
+    split gets all the large groups, and the result depends neither on the order of the records
+    nor on the machine. Every split with a share gets at least one group.
 
     Raises:
-        UserError: no record, or fewer groups than splits with a share.
+        UserError: no record, fewer groups than splits with a share, or `given` and a record that
+            names no split.
     """
+    if settings == "given":
+        if records.without_split is not None:
+            raise UserError(
+                f"split: given, but record '{records.without_split}' names no split. Add \"split\" "
+                "to each record of the source, or state shares."
+            )
+        return [name for name in records.splits if name is not None]
     shares = {name: getattr(settings, name) for name in SPLITS}
     shares = {name: share for name, share in shares.items() if share > 0}
-    sizes = Counter(record["group"] for record in records)
+    sizes = Counter(records.groups)
     if len(sizes) < len(shares):
         raise UserError(
-            f"{len(records)} records in {len(sizes)} groups cannot be split into "
+            f"{len(records.groups)} records in {len(sizes)} groups cannot be split into "
             f"{', '.join(shares)}: each needs a group of its own. Give more data, or set a share "
             "to 0."
         )
     home = _assign(sizes, shares, settings.seed)
-    parts: dict[str, list[dict]] = {name: [] for name in SPLITS}
-    for record in records:
-        parts[home[record["group"]]].append(record)
-    return parts
+    return [home[group] for group in records.groups]
 
 
 def _assign(sizes: Counter[str], shares: dict[str, float], seed: int) -> dict[str, str]:
@@ -165,34 +254,45 @@ def _assign(sizes: Counter[str], shares: dict[str, float], seed: int) -> dict[st
     return home
 
 
-def quality(parts: dict[str, list[dict]], counts: dict) -> dict:
+def quality(records: Outline, homes: list[str], counts: dict, source: dict) -> dict:
     """What is known of a dataset's splits; the two leakage figures should be 0.
 
     Args:
-        parts: the records of each split.
+        records: outline of all clean records.
+        homes: the split of each of them.
         counts: what `clean` counted.
+        source: the facts of where the records come from.
 
     Returns:
-        The counts of `clean` without its list, then per split `records`, `groups` and
+        `source`, the counts of `clean` without its list, then per split `records`, `groups` and
         `without_gold`, and `leakage`: groups that stand in more than one split (`groups`) and
         contents asked in more than one split (`prompts`).
     """
-    groups = [{record["group"] for record in part} for part in parts.values()]
-    prompts = [{_text(record["fields"]) for record in part} for part in parts.values()]
+    sizes = Counter(homes)
+    no_gold = Counter(home for home, gold in zip(homes, records.has_gold, strict=True) if not gold)
+    groups, contents = _by_home(homes, records.groups), _by_home(homes, records.contents)
     return {
+        "source": source,
         **{key: value for key, value in counts.items() if key != "conflicts"},
         "splits": {
             name: {
-                "records": len(part),
-                "groups": len(groups[index]),
-                "without_gold": sum(record["label"] is None for record in part),
+                "records": sizes[name],
+                "groups": len(groups[name]),
+                "without_gold": no_gold[name],
             }
-            for index, (name, part) in enumerate(parts.items())
+            for name in SPLITS
         },
-        "leakage": {"groups": _shared(groups), "prompts": _shared(prompts)},
+        "leakage": {"groups": _shared(groups), "prompts": _shared(contents)},
     }
 
 
-def _shared(sets: list[set[str]]) -> int:
-    """How many members stand in more than one of the sets."""
-    return sum(count > 1 for count in Counter(x for members in sets for x in members).values())
+def _by_home(homes: list[str], values: list) -> dict[str, set]:
+    members: dict[str, set] = {name: set() for name in SPLITS}
+    for home, value in zip(homes, values, strict=True):
+        members[home].add(value)
+    return members
+
+
+def _shared(members: dict[str, set]) -> int:
+    """How many stand in more than one of the sets."""
+    return len(set().union(*(a & b for a, b in combinations(members.values(), 2))))

@@ -75,15 +75,16 @@ class Study(Strict):
             return list(self.models)
         named: dict[str, None] = {}
         for name in evaluation.models:
-            grid = self.grids.get(name)
-            points = grid_points(name, grid, self.models) if grid else []
-            models = [point.model for point in points] or [name]
-            named |= dict.fromkeys(m for m in models if m == name or m not in evaluation.models)
-            if not grid and evaluation.models.count(name) > 1:
+            if name in self.grids:
+                points = grid_points(name, self.grids[name], self.models)
+                named |= dict.fromkeys(point.model for point in points)
+            elif evaluation.models.count(name) > 1:
                 raise ValueError(
                     f"evaluations: {name} on {evaluation.dataset}/{evaluation.split} is asked for "
                     "twice"
                 )
+            else:
+                named[name] = None
         return list(named)
 
     @model_validator(mode="after")

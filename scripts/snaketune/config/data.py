@@ -7,25 +7,45 @@ from pydantic import Field, model_validator
 
 from snaketune.config.common import Name, Strict, nearest
 from snaketune.config.sources import Source
+from snaketune.config.tuning import Sampling
 
 PLACEHOLDER = re.compile(r"\{([^\W\d]\w*)\}")
 """`{field}` in a prompt; any other brace, as in a JSON example, stands for itself."""
 
 
 class Split(Strict):
-    """Shares of the groups that go to each split; records of one group stay together."""
+    """What goes to each split; records of one group stay together.
 
-    train: float = Field(0.7, ge=0, le=1)
-    validation: float = Field(0.1, ge=0, le=1)
-    test: float = Field(0.2, ge=0, le=1)
+    A number up to 1 is a share, a larger one so many records (as near as whole groups allow). With
+    numbers of records, train takes what is left.
+    """
+
+    train: float | None = Field(None, ge=0, le=1)
+    """null: what validation and test leave; 0.7 where none of the three is stated."""
+    validation: float = Field(0.1, ge=0)
+    test: float = Field(0.2, ge=0)
     seed: int = 0
 
     @model_validator(mode="after")
     def _sum(self) -> "Split":
+        counts = [name for name in ("validation", "test") if getattr(self, name) > 1]
+        for name in counts:
+            if getattr(self, name) != int(getattr(self, name)):
+                raise ValueError(f"{name}: {getattr(self, name):g} is no number of records")
+        if counts and self.train is not None:
+            raise ValueError(f"train: takes what {' and '.join(counts)} leave; state none")
+        if counts:
+            return self
+        if self.train is None:
+            self.train = max(0.0, round(1 - self.validation - self.test, 12))
         total = self.train + self.validation + self.test
         if abs(total - 1) > 1e-9:
             raise ValueError(f"train + validation + test must be 1, not {total:g}")
         return self
+
+    def holds(self, split: str) -> bool:
+        """Whether a split is to have records."""
+        return getattr(self, split) != 0
 
 
 class Prompt(Strict):
@@ -45,6 +65,54 @@ class Prompt(Strict):
         for part in ("system", "user"):
             if "label" in PLACEHOLDER.findall(getattr(self, part) or ""):
                 raise ValueError(f"{part}: {{label}} would give the answer away")
+        return self
+
+
+class TeacherPrompt(Strict):
+    """What a teacher is asked: here `{label}` may stand, since the teacher explains it."""
+
+    system: str | None = None
+    user: str
+
+
+class Distill(Strict):
+    """Reasoning that a teacher writes for each record of the training splits."""
+
+    teacher: Name
+    """An endpoint of the study, or `rules`: the rule-based teacher of the demo."""
+    prompt: TeacherPrompt
+    splits: list[Literal["train", "validation"]] = ["train", "validation"]
+    sampling: Sampling = Sampling(max_new_tokens=1024, temperature=0.7)
+    attempts: int = Field(3, gt=0)
+    """Texts asked for, at most, until one passes the checks."""
+    verify: bool = True
+    """Keep only texts whose conclusion is the gold label and that pass the other checks; false
+    keeps every text, as published."""
+    max_chars: int = Field(100, gt=0)
+    """Longest text, in characters."""
+
+
+class Vote(Strict):
+    """How a record's responses become one answer."""
+
+    rule: Literal["first", "majority", "any", "threshold"] = "first"
+    """first: the first response. majority: the label that most valid responses have. any: `label`
+    if any response has it, else what the majority has (the yesorno study's `strict`).
+    threshold: `label` if at least `share` of the valid responses have it, else the majority of the
+    others."""
+    label: str | None = None
+    """any, threshold: the label that weighs more."""
+    share: float = Field(0.5, gt=0, le=1)
+    """threshold: the share of valid responses that decides for `label`."""
+    min_valid: int = Field(1, gt=0)
+    """Fewer readable responses make the record an abstention (unparsed)."""
+    tie: Literal["abstain", "first"] = "abstain"
+    """What decides between labels that equally many responses have."""
+
+    @model_validator(mode="after")
+    def _needs_a_label(self) -> "Vote":
+        if (self.rule in ("any", "threshold")) != (self.label is not None):
+            raise ValueError("label: belongs to the rules any and threshold, and only to them")
         return self
 
 
@@ -77,10 +145,14 @@ class JsonExtract(Strict):
 class Reading(Strict):
     """One way to read a label out of a reply; each is a metric of its own."""
 
-    rule: Literal["first_word", "substring_published"]
+    rule: Literal["first_word", "substring_published", "conclusion"]
     """first_word: the label that the reply's first telling clause begins or ends with, as a word
     and not negated, else unparsed. substring_published: the first of `labels` that occurs anywhere
-    in the lower-cased reply, even inside another word, as the nli study reads it."""
+    in the lower-cased reply, even inside another word, as the nli study reads it. conclusion: the
+    label behind the last 结论, negations resolved; of two labels the negated one comes first."""
+    default: str | None = None
+    """What an unreadable reply counts as; null keeps it unparsed."""
+    vote: Vote = Vote()
     map: dict[str, str] = {}
     """Label read → label counted, as `maybe: "no"` where the gold knows only yes and no."""
 
@@ -91,6 +163,8 @@ class LabelExtract(Strict):
     kind: Literal["label"]
     labels: list[str] = Field(min_length=2)
     """What a model may answer, in the order in which substring_published looks for it."""
+    positive: str | None = None
+    """The label whose F1 stands beside the accuracy."""
     readings: dict[Name, Reading] = Field({"accuracy": Reading(rule="first_word")}, min_length=1)
     """Metric → reading; the first is the one that figures and the terminal show."""
 
@@ -100,13 +174,18 @@ class LabelExtract(Strict):
 
     @model_validator(mode="after")
     def _mapped_labels(self) -> "LabelExtract":
-        for name, reading in self.readings.items():
-            for label in (*reading.map, *reading.map.values()):
-                if label not in self.labels:
-                    raise ValueError(
-                        f"readings.{name}.map: no label '{label}'. {nearest(label, self.labels)}"
-                    )
+        for where, label in self._labels_named():
+            if label is not None and label not in self.labels:
+                raise ValueError(f"{where}: no label '{label}'. {nearest(label, self.labels)}")
         return self
+
+    def _labels_named(self):
+        yield "positive", self.positive
+        for name, reading in self.readings.items():
+            yield from ((f"readings.{name}.map", label) for label in reading.map)
+            yield from ((f"readings.{name}.map", label) for label in reading.map.values())
+            yield f"readings.{name}.default", reading.default
+            yield f"readings.{name}.vote.label", reading.vote.label
 
 
 Extract = Annotated[JsonExtract | LabelExtract, Field(discriminator="kind")]
@@ -122,6 +201,10 @@ class Dataset(Strict):
     benchmark whose size is part of its name wants it."""
     split: Split | Literal["given"] = Split()
     """Shares, or `given`: each record stays in the split that its source names."""
+    mask: list[Literal["train", "validation", "test"]] = []
+    """Splits in whose texts a run of three or more stars becomes <NUMBER>."""
+    distill: Distill | None = None
+    """Reasoning for the training splits, which a prompt's answer then has as {reasoning}."""
     extract: Extract
 
     @model_validator(mode="after")
@@ -156,5 +239,5 @@ class Dataset(Strict):
     def has_split(self, split: str) -> bool:
         """Whether a split may hold records."""
         if isinstance(self.split, Split):
-            return getattr(self.split, split) > 0
+            return self.split.holds(split)
         return split in self.source.given_splits()

@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from snaketune.config.common import Name, Strict, nearest
 from snaketune.config.data import PLACEHOLDER, Dataset, Prompt
+from snaketune.config.services import Endpoint
 from snaketune.config.tuning import (
     Adapter,
     Base,
@@ -15,6 +16,9 @@ from snaketune.config.tuning import (
     Sampling,
     TinyBase,
 )
+
+RULES = "rules"
+"""The teacher that needs no address."""
 
 
 class Evaluation(Strict):
@@ -45,6 +49,8 @@ class Study(Strict):
     datasets: dict[Name, Dataset] = Field(min_length=1)
     bases: dict[Name, Base] = {}
     """Bases that the study adds to `tiny`, which is always there."""
+    endpoints: dict[Name, Endpoint] = {}
+    """Models behind an address, for teachers."""
     adapters: dict[Name, Adapter] = {}
     models: dict[Name, Model] = Field(min_length=1)
     grids: dict[Name, Grid] = {}
@@ -95,11 +101,13 @@ class Study(Strict):
             "base": self.bases,
             "adapter": self.adapters,
             "model": self.models,
+            "endpoint": {RULES: None, **self.endpoints},
         }
         for where, kind, name in self._named():
             if name not in known[kind]:
                 raise ValueError(f"{where}: no {kind} '{name}'. {nearest(name, known[kind])}")
         self._check_prompts()
+        self._check_stages()
         self._check_models()
         self._check_splits()
         self._check_published()
@@ -109,9 +117,15 @@ class Study(Strict):
         """Every reference by name: (key, kind of thing, name)."""
         for key, dataset in self.datasets.items():
             yield f"datasets.{key}.prompt", "prompt", dataset.prompt
+            if dataset.distill:
+                yield f"datasets.{key}.distill.teacher", "endpoint", dataset.distill.teacher
         for key, adapter in self.adapters.items():
             yield f"adapters.{key}.base", "base", adapter.base
             yield f"adapters.{key}.dataset", "dataset", adapter.dataset
+            if adapter.prompt:
+                yield f"adapters.{key}.prompt", "prompt", adapter.prompt
+            if adapter.init_from:
+                yield f"adapters.{key}.init_from", "adapter", adapter.init_from
         for key, model in self.models.items():
             for name in model.adapters():
                 part = f"combine.weights.{name}" if model.combine else "adapter"
@@ -131,16 +145,45 @@ class Study(Strict):
             yield f"published.{index}.dataset", "dataset", number.dataset
 
     def _check_prompts(self) -> None:
+        """Every placeholder names something that the records it is filled from have."""
         for key, dataset in self.datasets.items():
-            prompt, fields = self.prompts[dataset.prompt], dataset.source.field_names()
-            answers = fields | dataset.source.label_names() | {"label"}
-            for part, known in (("system", fields), ("user", fields), ("answer", answers)):
-                for field in PLACEHOLDER.findall(getattr(prompt, part) or ""):
-                    if field not in known:
-                        raise ValueError(
-                            f"prompts.{dataset.prompt}.{part}: dataset '{key}' has no {{{field}}}. "
-                            f"{nearest(field, known)}"
-                        )
+            self._check_placeholders(key, dataset.prompt, dataset)
+            if dataset.distill:
+                fields = dataset.source.field_names() | {"label"}
+                for part in ("system", "user"):
+                    text = getattr(dataset.distill.prompt, part) or ""
+                    _check_known(f"datasets.{key}.distill.prompt.{part}", text, key, fields)
+        for adapter in self.adapters.values():
+            if adapter.prompt:
+                self._check_placeholders(
+                    adapter.dataset, adapter.prompt, self.datasets[adapter.dataset]
+                )
+
+    def _check_placeholders(self, key: str, name: str, dataset: Dataset) -> None:
+        prompt, fields = self.prompts[name], dataset.source.field_names()
+        answers = fields | dataset.source.label_names() | {"label"}
+        answers |= {"reasoning"} if dataset.distill else set()
+        for part, known in (("system", fields), ("user", fields), ("answer", answers)):
+            _check_known(f"prompts.{name}.{part}", getattr(prompt, part) or "", key, known)
+
+    def _check_stages(self) -> None:
+        """An adapter goes on from one of the same base and shape, and not from itself."""
+        for key, adapter in self.adapters.items():
+            before, seen = adapter, {key}
+            while before.init_from:
+                if before.init_from in seen:
+                    raise ValueError(f"adapters.{key}.init_from: goes round in a circle")
+                seen.add(before.init_from)
+                before = self.adapters[before.init_from]
+            if not adapter.init_from:
+                continue
+            first = self.adapters[adapter.init_from]
+            for part in ("base", "lora", "quantization"):
+                if getattr(first, part) != getattr(adapter, part):
+                    raise ValueError(
+                        f"adapters.{key}.{part}: differs from that of '{adapter.init_from}', "
+                        "which it goes on from"
+                    )
 
     def _check_models(self) -> None:
         for key, model in self.models.items():
@@ -197,6 +240,14 @@ class Study(Strict):
                     f"published.{index}.metric: no metric '{number.metric}'. "
                     f"{nearest(number.metric, known)}"
                 )
+
+
+def _check_known(where: str, text: str, dataset: str, known: set[str]) -> None:
+    for field in PLACEHOLDER.findall(text):
+        if field not in known:
+            raise ValueError(
+                f"{where}: dataset '{dataset}' has no {{{field}}}. {nearest(field, known)}"
+            )
 
 
 class GridPoint(NamedTuple):

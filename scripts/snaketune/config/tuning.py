@@ -104,6 +104,15 @@ class Adapter(Strict):
 
     base: Name
     dataset: Name
+    prompt: Name | None = None
+    """A prompt to train on in place of the dataset's, as a study that asks in other words than it
+    trained on; null is right nearly always."""
+    skip: int = Field(0, ge=0)
+    """Training records passed over at the start, as an earlier stage has them."""
+    take: int | None = Field(None, gt=0)
+    """Training records used after those; null: all."""
+    init_from: Name | None = None
+    """An adapter whose weights this training goes on from, with a schedule of its own."""
     dtype: Literal["float32", "bfloat16", "float16"] = "bfloat16"
     """What the frozen weights are loaded as."""
     attn_implementation: Literal["eager", "sdpa", "flash_attention_2"] = "sdpa"

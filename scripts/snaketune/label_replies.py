@@ -15,6 +15,8 @@ BEFORE = rf"(?<!{LETTER})(?<!{LETTER}[-'’])"
 AFTER = rf"(?!{LETTER}|[-'’]{LETTER})"
 LONE_LETTER = r"(?!\s+(?!(?:is|was|or|and)\b)[a-z])"
 """Behind a label of one letter: `a dog` and `b follows` name no option, `b is right` does."""
+NO_ONE = r"(?!\s+(?:one|matter|doubt|question|longer)\b)"
+"""Behind the label no: what makes of it another word."""
 
 LEAD_IN = re.compile(
     r"(?:[a-z]+\s+){0,4}answer\s*(?:is|was|would be|should be|=)?"
@@ -28,7 +30,8 @@ DENIAL = re.compile(
 )
 """What takes back, or leaves open, a label that ends its clause."""
 
-EDGE = re.compile(r"^[\W_]+|[\W_]+$")
+WORDS = re.compile(r"[^\W_](?:.*[^\W_])?", re.DOTALL)
+"""A text without the quotes, brackets and signs around it."""
 
 
 def label_reader(reading: Reading, labels: list[str]) -> Callable[[str], str | None]:
@@ -37,10 +40,10 @@ def label_reader(reading: Reading, labels: list[str]) -> Callable[[str], str | N
     first_word: the reply is parted into clauses at punctuation and line breaks; the first clause
     that begins or ends with a label, quotes, brackets and signs aside, decides. It says nothing
     (None) if it holds two different labels, or denies the label that it ends with. Labels are
-    whole words whatever their case, `no-one` and `know` are not `no`, and a longer label goes
+    whole words whatever their case: `no one` and `know` are not `no`, and a longer label goes
     before a shorter one inside it (不相同 is not 相同). A question counts only if it begins with
-    the label. Known limit: a label that begins a clause counts whatever follows, so `No doubt it
-    does` is a no.
+    the label. Known limit: a label that begins a clause counts whatever follows, so `No reason is
+    given` is a no. A label with a mark that parts clauses in it, as a full stop, is never found.
 
     substring_published: the first of `labels` that occurs in the lower-cased reply, even inside
     another word, as the nli study's text reads replies.
@@ -75,7 +78,7 @@ def _first_word(labels: list[str]) -> Callable[[str], str | None]:
             if not found:
                 continue
             begins = _begins(clause[: found[0].start()])
-            ends = mark != "?" and not EDGE.sub("", clause[found[-1].end() :])
+            ends = mark != "?" and not WORDS.search(clause, found[-1].end())
             if begins or ends:
                 named = {" ".join(word.group().split()) for word in found}
                 before = "" if begins else pattern.sub(" ", clause[: found[-1].start()])
@@ -97,10 +100,11 @@ def _word(form: str) -> str:
     before = BEFORE if re.match(LETTER, form[0]) else ""
     after = AFTER if re.match(LETTER, form[-1]) else ""
     alone = LONE_LETTER if re.fullmatch("[a-z]", form) else ""
-    return f"{before}{words}{after}{alone}"
+    other = NO_ONE if form == "no" else ""
+    return f"{before}{words}{after}{alone}{other}"
 
 
 def _begins(before: str) -> bool:
     """Whether a label still begins its clause behind this text."""
-    words = EDGE.sub("", before)
-    return not words or LEAD_IN.fullmatch(words) is not None
+    words = WORDS.search(before)
+    return words is None or LEAD_IN.fullmatch(words.group()) is not None

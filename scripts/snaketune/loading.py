@@ -26,10 +26,9 @@ from transformers import (  # noqa: E402
 )
 from transformers.utils import logging as transformers_logging  # noqa: E402
 
-from snaketune.bases import check_safetensors  # noqa: E402
+from snaketune.adapters import check_adapter  # noqa: E402
 from snaketune.config.tuning import Quantization  # noqa: E402
 from snaketune.errors import UserError  # noqa: E402
-from snaketune.files import read_json  # noqa: E402
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -174,25 +173,3 @@ def load_adapter(model: torch.nn.Module, folder: Path, name: str = "default") ->
         model.set_adapter(name, inference_mode=True)
         return model.eval()
     return PeftModel.from_pretrained(model, folder, adapter_name=name).eval()
-
-
-def check_adapter(folder: Path) -> None:
-    """Check that a folder holds a whole adapter.
-
-    Raises:
-        UserError: a file of it is missing or damaged; a damaged one is removed, so that the rule
-            that declares it runs again.
-    """
-    checks = {"adapter_model.safetensors": check_safetensors, "adapter_config.json": read_json}
-    for name, check in checks.items():
-        path = Path(folder) / name
-        if not path.is_file():
-            raise UserError(f"{folder} is not an adapter: {name} is missing.")
-        try:
-            check(path)
-        except (UserError, UnicodeDecodeError) as error:
-            path.unlink()
-            raise UserError(
-                f"{path} was cut off or damaged. It is removed now; run the same command again "
-                "and it is rebuilt."
-            ) from error

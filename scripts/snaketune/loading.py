@@ -6,6 +6,8 @@ Importing this module sets what the libraries read when they are imported: no hu
 import logging
 import os
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,6 +38,21 @@ if TYPE_CHECKING:
     from snaketune.recipe import Recipe
 
 transformers_logging.disable_progress_bar()
+
+
+@contextmanager
+def without_compiler() -> Iterator[None]:
+    """Let bitsandbytes, which peft imports too, be imported without torch's compiler.
+
+    It hands the compiler some spare kernels at its import. They are for devices without kernels of
+    their own, work uncompiled too, and cost every process the second that the compiler's import
+    takes.
+    """
+    compiler, torch.compile = torch.compile, lambda function=None, **_: function or (lambda f: f)
+    try:
+        yield
+    finally:
+        torch.compile = compiler
 
 
 def use_threads(threads: int | None) -> None:
@@ -104,6 +121,9 @@ def load_model(
 
         config = BitsAndBytesConfig(**quantization.model_dump())
     try:
+        if quantization:
+            with without_compiler():
+                import bitsandbytes  # noqa: F401  (transformers would, with the compiler)
         model = AutoModelForCausalLM.from_pretrained(
             folder,
             dtype=getattr(torch, dtype),
@@ -165,7 +185,8 @@ def load_adapter(model: torch.nn.Module, folder: Path, name: str = "default") ->
     Raises:
         UserError: see `check_adapter`.
     """
-    from peft import PeftModel
+    with without_compiler():
+        from peft import PeftModel
 
     check_adapter(folder)
     if isinstance(model, PeftModel):

@@ -39,7 +39,7 @@ def contents(rows: list[dict]) -> list[tuple]:
 
 FORMS = {
     "tsv": "index\ta\tb\tlabel\n0\tone\ttwo\t1\n1\tthree\tfour\t0\n",
-    "csv": 'index,a,b,label\r\n0,one,"two",1\r\n\r\n1,three,four,0\r\n',
+    "csv": '\r\nindex,a,b,label\r\n0,one,"two",1\r\n\r\n1,three,four,0\r\n',
     "jsonl": '{"label": 1, "b": "two", "a": "one"}\n\n{"a": "three", "b": "four", "label": "0"}\n',
     "json": '[{"a": "one", "b": "two", "label": 1}, {"a": "three", "b": "four", "label": 0}]',
 }

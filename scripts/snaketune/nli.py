@@ -11,7 +11,7 @@ from random import Random
 from snaketune.config.sources import NliSource
 from snaketune.files import digest
 from snaketune.tinybase import words as w
-from snaketune.tinybase.nli import HYPERNYMS, OPPOSITES, VERBS
+from snaketune.tinybase.nli import VERBS
 
 MOST_HYPOTHESES = 3
 """Of one premise, as in MNLI."""
@@ -21,14 +21,8 @@ THINGS = w.word_list(
 )
 TRADED = w.word_list("bought sold found lost hid saw used took wanted cleaned painted broke")
 TRADES = {past: VERBS[past] for past in TRADED}
-DAYS = w.word_list("Monday Tuesday Wednesday Thursday Friday Saturday Sunday")
-QUALITIES = [
-    *(pair for pair in OPPOSITES if pair[0] in ("clean", "old", "big", "wet", "cheap", "heavy")),
-    ("thick", "thin"),
-    ("soft", "hard"),
-]
-KINDS = {kind: HYPERNYMS[kind] for kind in ("animal", "vehicle", "tool", "instrument")}
 CROWDS = w.word_list("children students workers doctors farmers guests players singers")
+CHORES = w.word_list("bought sold hid used took cleaned painted")
 ATTEMPTS = {
     "done": ("managed", "remembered"),
     "open": ("planned", "wanted", "promised"),
@@ -36,7 +30,6 @@ ATTEMPTS = {
 }
 """What came of it → verbs that say so."""
 DEEDS = {"called": "call", "helped": "help", "met": "meet", "thanked": "thank", "saw": "see"}
-MEASURES = [("older", "younger"), ("taller", "shorter"), ("richer", "poorer"), ("faster", "slower")]
 ENDLESS = 10**9
 
 
@@ -109,7 +102,7 @@ def _others(rng: Random, pool: Iterable[str], *taken: str, count: int = 1) -> li
 def attempt(rng: Random) -> Instance:
     """Verbs that say that something was done, or was not, or leave it open."""
     name, thing, origin = rng.choice(w.EN_NAMES), rng.choice(THINGS), rng.choice(w.EN_PLACES)
-    past, colour = rng.choice(list(TRADES)), rng.choice(w.EN_COLOURS)
+    past, colour = rng.choice(CHORES), rng.choice(w.EN_COLOURS)
     verb, outcome = TRADES[past], rng.choice(list(ATTEMPTS))
     things = (f"the {colour} {thing}", f"the {thing} from the {origin}")
     done = [f"{name} {past} {what}" for what in things]
@@ -179,36 +172,6 @@ def event(rng: Random) -> Instance:
         did_not(name, thing),
         free,
         did(name, thing),
-    )
-
-
-def kind(rng: Random) -> Instance:
-    """A word under its general word, owned or not."""
-    family, elsewhere = rng.sample(list(KINDS), 2)
-    member, stranger = rng.choice(KINDS[family]), rng.choice(KINDS[elsewhere])
-    name, place, colour = rng.choice(w.EN_NAMES), rng.choice(w.EN_PLACES), rng.choice(w.EN_COLOURS)
-
-    def keeps(what: str) -> str:
-        return f"{name} keeps {a(what)} near the {place}"
-
-    def keeps_no(what: str) -> str:
-        return f"{name} does not keep {a(what)} near the {place}"
-
-    free = [keeps(stranger), keeps(elsewhere), keeps_no(stranger), keeps_no(elsewhere)]
-    if rng.random() < 0.5:
-        return Instance(
-            (name, member, place, colour),
-            keeps(f"{colour} {member}"),
-            [keeps(member), keeps(family)],
-            free,
-            [keeps_no(member), keeps_no(family)],
-        )
-    return Instance(
-        (name, family, place),
-        f"{name} does not keep any {family} near the {place}",
-        [keeps_no(member)],
-        free,
-        [keeps(member), keeps(family)],
     )
 
 

@@ -30,30 +30,44 @@ def split_settings(wildcards):
     return json.dumps({"split": item(wildcards, "datasets")["split"]})
 
 
-def compared(study):
-    """What a study trains on, and what it asks, each as {"dataset", "split", "path"}."""
-    datasets = [adapter["dataset"] for adapter in STUDIES[study]["adapters"].values()]
-    trained = dict.fromkeys((dataset, "train") for dataset in datasets)
-    asked = dict.fromkeys((dataset, split) for _, dataset, split in evaluations_of(study))
-    return tuple(
-        [
-            {"dataset": d, "split": s, "path": f"results/{RUN}/{study}/data/{d}/{s}.jsonl"}
-            for d, s in splits
-        ]
-        for splits in (trained, asked)
+def split_file(study, dataset, split):
+    return f"results/{RUN}/{study}/data/{dataset}/{split}.jsonl"
+
+
+def trained_datasets(study):
+    return list(
+        dict.fromkeys(adapter["dataset"] for adapter in STUDIES[study]["adapters"].values())
     )
 
 
+def asked_splits(study):
+    """Every (dataset, split) that some model is asked."""
+    return list(dict.fromkeys((dataset, split) for _, dataset, split in evaluations_of(study)))
+
+
 def compared_splits(wildcards):
-    trained, asked = compared(wildcards.study)
-    return list(dict.fromkeys(part["path"] for part in trained + asked))
+    """What a study trains on, and what it asks."""
+    study = wildcards.study
+    trained = [split_file(study, dataset, "train") for dataset in trained_datasets(study)]
+    asked = [split_file(study, dataset, split) for dataset, split in asked_splits(study)]
+    return list(dict.fromkeys(trained + asked))
 
 
 def leak_settings(wildcards):
-    trained, asked = compared(wildcards.study)
-    title = STUDIES[wildcards.study]["title"]
+    study = wildcards.study
     return json.dumps(
-        {"title": title, "training": trained, "evaluation": asked}, ensure_ascii=False
+        {
+            "title": STUDIES[study]["title"],
+            "training": [
+                {"dataset": dataset, "path": split_file(study, dataset, "train")}
+                for dataset in trained_datasets(study)
+            ],
+            "evaluation": [
+                {"dataset": dataset, "split": split, "path": split_file(study, dataset, split)}
+                for dataset, split in asked_splits(study)
+            ],
+        },
+        ensure_ascii=False,
     )
 
 

@@ -166,7 +166,7 @@ def test_the_page_has_every_layer_and_kind(tmp_path):
     html = as_html(found, "mnli <1>", "NLI & more")
     assert "NLI &amp; more: adapter mnli &lt;1&gt;" in html
     assert len(re.findall(r"<tr><td>\d+</td>", html)) == 12
-    assert all(f"{norm:.4g}" in html for norm in found.norms.values())
+    assert all(f"{norm:#.4g}" in html for norm in found.norms.values())
 
 
 @pytest.mark.parametrize(

@@ -49,11 +49,13 @@ BODY = """\
 <p>Frobenius norm of scaling · B · A, which is what the adapter adds to the weights.</p>
 <div class="wide"><table>
 <thead><tr><th scope="col">layer</th>
-{% for name in columns %}<th scope="col">{{ name }}</th>{% endfor %}</tr></thead>
+{% for name in columns %}<th scope="col" style="text-align: right">{{ name }}</th>{% endfor %}
+</tr></thead>
 <tbody>
 {% for layer, cells in norms.items() %}
 <tr><td>{{ layer }}</td>{% for name in columns %}
-<td>{{ '%.4g' | format(cells[name]) if name in cells else '–' }}</td>{% endfor %}</tr>
+<td style="text-align: right">{{ '%#.4g' | format(cells[name]) if name in cells else '–' }}</td>
+{% endfor %}</tr>
 {% endfor %}
 </tbody>
 </table></div>

@@ -67,10 +67,14 @@ def test_other_numbers_and_words_part(tmp_path, one, other):
     assert figures(checked(tmp_path, [record("t", one)], [record("e", other)])) == (0, 0, 0, 0)
 
 
-def test_fields_of_other_names_or_in_another_order_are_the_same_text(tmp_path):
+def test_names_of_fields_do_not_matter_and_their_order_does(tmp_path):
     there = {"id": "t", "fields": {"s1": "one two", "s2": "three"}, "label": "no", "group": "t"}
-    here = {"id": "e", "fields": {"hyp": "Three", "prem": "One two"}, "label": "yes", "group": "e"}
+    here = {"id": "e", "fields": {"prem": "One two", "hyp": "Three"}, "label": "yes", "group": "e"}
     assert figures(checked(tmp_path, [there], [here])) == (1, 0, 0, 1)
+    swapped = here | {"fields": {"prem": "Three", "hyp": "One two"}}
+    pair = checked(tmp_path, [there], [swapped])
+    assert figures(pair) == (0, 1, 0, 1)
+    assert pair["examples"][0]["similarity"] == 1
 
 
 def test_near_begins_at_four_fifths(tmp_path):

@@ -108,32 +108,20 @@ def test_quantities_hold_in_every_crowd():
     crowd = 4
     holds = {
         "all": lambda n: n == crowd,
+        "each": lambda n: n == crowd,
         "some": lambda n: n > 0,
         "at least one": lambda n: n > 0,
-        "none": lambda n: n == 0,
         "not all": lambda n: n < crowd,
+        "none": lambda n: n == 0,
+        "not one": lambda n: n == 0,
     }
     for premise, hypothesis, relation in of_family("crowd"):
         (known, who), (claimed, whom) = (
-            (sentence[0].lower() + sentence[1:]).split(" of the ")
-            for sentence in (premise, hypothesis)
+            text.split(" of the ") for text in (premise.lower(), hypothesis.lower())
         )
-        worlds = [holds[claimed](n) for n in range(crowd + 1) if holds[known](n)]
-        expected = judged(worlds[0] if len(set(worlds)) == 1 else None, False)
-        assert relation == (expected if who == whom else "neutral")
-
-
-def test_events_drop_add_or_change_a_part():
-    for premise, hypothesis, relation in of_family("event"):
-        (said, denied), (claim, claim_denied) = undenied(premise), undenied(hypothesis)
-        first, second = (re.sub(r"\ban?\b", "", text).strip(".").split() for text in (said, claim))
-        same = (first[0], first[1]) == (second[0], second[1])
-        things = [text.split(" near ")[0].split()[-1] for text in (said, claim)]
-        same &= things[0].strip(".") == things[1].strip(".")
-        if not denied:
-            assert set(second) <= set(first) or not same
-        expected = "entailment" if denied == claim_denied else "contradiction"
-        assert relation == (expected if same else "neutral")
+        outcomes = {holds[claimed](n) for n in range(crowd + 1) if holds[known](n)}
+        assert who == whom
+        assert relation == judged(outcomes.pop() if len(outcomes) == 1 else None, denied=False)
 
 
 def test_labels_follow_the_map_and_the_shares():
@@ -141,7 +129,7 @@ def test_labels_follow_the_map_and_the_shares():
     records = drawn(records=8000, shares=shares)
     counts = Counter(record["label"] for record in records)
     for relation, share in shares.items():
-        assert abs(counts[relation] / 8000 - share / 4) < 0.03
+        assert counts[relation] == 2000 * share
     assert {r["label"] for r in drawn(labels=TWO)} == {"yes", "no"}
     only = drawn(shares={"neutral": 1}, labels={"neutral": "maybe"}, records=200)
     assert {record["label"] for record in only} == {"maybe"}
@@ -251,8 +239,8 @@ def test_the_demo_has_no_leak_within_or_across_its_datasets(tmp_path):
     assert all(pair["near"] <= 0.05 * pair["n"] for pair in report["pairs"])
 
 
-MNLI_SEED, RTE_SEED, RECORDS = 1, 2, 3400
-SHARES = {"train": 0.85, "validation": 0.03, "test": 0.12}
+MNLI_SEED, RTE_SEED, RECORDS = 1, 2, 3700
+SHARES = {"train": 0.865, "validation": 0.025, "test": 0.11}
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ class Text:
     """A record as it is compared."""
 
     whole: tuple[str, ...]
-    """Its fields without case, white space and punctuation, sorted; numbers keep their bounds."""
+    """Its fields without case, white space and punctuation, in order; numbers keep their bounds."""
     tokens: set[str]
     """Words, numbers and pairs of neighbouring CJK characters of all fields."""
 
@@ -73,7 +73,7 @@ def compared(record: dict) -> Text:
         pieces = PIECE.findall(text)
         whole.append("".join([f" {p} " if p[0].isdigit() else p for p in pieces]))
         tokens.update(pieces if plain else _words(pieces))
-    return Text(tuple(sorted(whole)), tokens)
+    return Text(tuple(whole), tokens)
 
 
 def _words(pieces: list[str]) -> Iterator[str]:
@@ -192,11 +192,12 @@ def check_leaks(settings: LeakSettings) -> dict:
 
     Returns:
         `threshold`, and per pair `training`, `evaluation`, `split`, `same_file`, `n` (evaluation
-        records), and of these how many have a twin in training: `exact` (all fields equal but for
-        case, white space and punctuation), `near` (Jaccard similarity of their tokens at or over
-        the threshold, none exact), `same_label` (of both, those whose most similar twin has their
-        label), `shared_field` (the longest field equals a field of a training record); at most 20
-        `examples`, most similar first. Of one file as both, only `n` is known, the others null.
+        records), and of these how many have a twin in training: `exact` (all fields equal, in
+        their order, but for case, white space and punctuation), `near` (Jaccard similarity of
+        their tokens at or over the threshold, none exact), `same_label` (of both, those whose most
+        similar twin has their label), `shared_field` (the longest field equals a field of a
+        training record); at most 20 `examples`, most similar first. Of one file as both, only `n`
+        is known, the others null.
     """
     pairs = []
     for training in settings.training:

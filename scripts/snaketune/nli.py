@@ -5,7 +5,8 @@ family denies in all three relations, so that a "not" in the hypothesis alone te
 """
 
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from itertools import accumulate
 from random import Random
 
 from snaketune.config.sources import NliSource
@@ -19,10 +20,9 @@ THINGS = w.word_list(
     "book lamp cup plate spoon bottle basket bag coat hat shirt letter picture mirror clock phone "
     "radio camera ticket map pen pencil ring coin key rope hammer blanket pillow candle"
 )
-TRADED = w.word_list("bought sold found lost hid saw used took wanted cleaned painted broke")
-TRADES = {past: VERBS[past] for past in TRADED}
 CROWDS = w.word_list("children students workers doctors farmers guests players singers")
-CHORES = w.word_list("bought sold hid used took cleaned painted")
+TRADES = {past: VERBS[past] for past in w.word_list("bought sold hid used took cleaned painted")}
+"""Past → infinitive."""
 ATTEMPTS = {
     "done": ("managed", "remembered"),
     "open": ("planned", "wanted", "promised"),
@@ -52,31 +52,46 @@ class Instance:
 def nli_records(source: NliSource) -> Iterator[dict]:
     """Yield `source.records` records with fields `premise` and `hypothesis`.
 
-    A relation is drawn by `source.shares`, then a family, then a premise of it that has such a
-    hypothesis; up to two more hypotheses of the premise follow, their relations drawn by the same
-    shares. The label is `source.labels[relation]`. The group is the family with the content words
+    Each relation has its share of the records, to one record. A relation is drawn, then a family,
+    then a premise of it that has such a hypothesis; up to two more hypotheses of the premise may
+    follow. The label is `source.labels[relation]`. The group is the family with the content words
     of the premise, so that a split by group parts no premise, nor two forms of one. Exact
     duplicates are possible, and rare.
     """
     rng = random.Random(source.seed)
-    left = source.records
-    while left:
-        first = _drawn(rng, source.shares)
+    left = _quotas(source)
+    while any(left.values()):
+        relation = _drawn(rng, left)
         family = rng.choice(FAMILIES)
         instance = family(rng)
-        while first not in instance.hypotheses:
+        while relation not in instance.hypotheses:
             instance = family(rng)
-        offered = {name: source.shares.get(name, 0) for name in instance.hypotheses}
-        more = [_drawn(rng, offered) for _ in range(rng.randrange(MOST_HYPOTHESES))]
-        pairs = [(name, rng.choice(instance.hypotheses[name])) for name in (first, *more)]
         group = " ".join((family.__name__, *instance.about))
-        for relation, hypothesis in list(dict.fromkeys(pairs))[:left]:
-            left -= 1
-            yield _record(instance.premise, hypothesis, source.labels[relation], group)
+        said: set[str] = set()
+        for _ in range(rng.randint(1, MOST_HYPOTHESES)):
+            hypothesis = rng.choice(instance.hypotheses[relation])
+            if hypothesis not in said:
+                said.add(hypothesis)
+                left[relation] -= 1
+                yield _record(instance.premise, hypothesis, source.labels[relation], group)
+            offered = {name: n for name, n in left.items() if n and name in instance.hypotheses}
+            if not offered:
+                break
+            relation = _drawn(rng, offered)
 
 
-def _drawn(rng: Random, shares: dict[str, float]) -> str:
-    return rng.choices(list(shares), list(shares.values()))[0]
+def _quotas(source: NliSource) -> dict[str, int]:
+    """How many records each relation has."""
+    total = sum(source.shares.values())
+    bounds = [round(source.records * part / total) for part in accumulate(source.shares.values())]
+    return {
+        name: end - start
+        for name, start, end in zip(source.shares, [0, *bounds], bounds, strict=False)
+    }
+
+
+def _drawn(rng: Random, weights: dict[str, int]) -> str:
+    return rng.choices(list(weights), list(weights.values()))[0]
 
 
 def _record(premise: str, hypothesis: str, label: str, group: str) -> dict:
@@ -90,19 +105,10 @@ def _sentence(text: str) -> str:
     return text[0].upper() + text[1:] + "."
 
 
-def a(word: str) -> str:
-    """The word behind its article."""
-    return ("an " if word[0] in "aeiou" else "a ") + word
-
-
-def _others(rng: Random, pool: Iterable[str], *taken: str, count: int = 1) -> list[str]:
-    return rng.sample([word for word in pool if word not in taken], count)
-
-
 def attempt(rng: Random) -> Instance:
     """Verbs that say that something was done, or was not, or leave it open."""
     name, thing, origin = rng.choice(w.EN_NAMES), rng.choice(THINGS), rng.choice(w.EN_PLACES)
-    past, colour = rng.choice(CHORES), rng.choice(w.EN_COLOURS)
+    past, colour = rng.choice(list(TRADES)), rng.choice(w.EN_COLOURS)
     verb, outcome = TRADES[past], rng.choice(list(ATTEMPTS))
     things = (f"the {colour} {thing}", f"the {thing} from the {origin}")
     done = [f"{name} {past} {what}" for what in things]
@@ -134,44 +140,6 @@ def pair(rng: Random) -> Instance:
         (*sorted((one, two)), past, met, place),
         f"{subject[outcome].format(one, two)} {past} {met} near the {place}",
         **_judged(outcome, done, undone),
-    )
-
-
-def event(rng: Random) -> Instance:
-    """Who did what to which thing, or did not; a part is dropped, added or changed."""
-    name, other = rng.sample(w.EN_NAMES, 2)
-    thing, object_ = rng.sample(THINGS, 2)
-    past, place, colour = (
-        rng.choice(list(TRADES)),
-        rng.choice(w.EN_PLACES),
-        rng.choice(w.EN_COLOURS),
-    )
-
-    def did(who: str, what: str) -> list[str]:
-        return [f"{who} {past} {a(colour)} {what}", f"{who} {past} {a(what)} near the {place}"]
-
-    def did_not(who: str, what: str) -> list[str]:
-        no = f"{who} did not {TRADES[past]}"
-        return [f"{no} {a(colour)} {what}", f"{no} {a(what)} near the {place}"]
-
-    free = [
-        *(*did(name, object_), *did(other, thing)),
-        *(*did_not(name, object_), *did_not(other, thing)),
-    ]
-    if rng.random() < 0.5:
-        return Instance(
-            (name, past, colour, thing, place),
-            f"{name} {past} {a(colour)} {thing} near the {place}",
-            did(name, thing),
-            free,
-            did_not(name, thing),
-        )
-    return Instance(
-        (name, past, thing),
-        f"{name} did not {TRADES[past]} {a(thing)}",
-        did_not(name, thing),
-        free,
-        did(name, thing),
     )
 
 
@@ -209,23 +177,23 @@ def _relation(known: tuple[int, int], claimed: tuple[int, int]) -> str:
 
 
 def crowd(rng: Random) -> Instance:
-    """All, some or none of a group."""
-    group, others = rng.sample(CROWDS, 2)
-    past = rng.choice(list(DEEDS))
+    """All, some, not all or none of a group."""
+    group, past = rng.choice(CROWDS), rng.choice(list(DEEDS))
     name, place = rng.choice(w.EN_NAMES), rng.choice(w.EN_PLACES)
-
-    def some(quantity: str, who: str = group) -> str:
-        return f"{quantity} of the {who} near the {place} {past} {name}"
-
-    quantities = ("all", "some", "at least one", "none", "not all")
-    free = [some(quantity, others) for quantity in quantities]
-    everybody, anybody, somebody, nobody, not_all = (some(quantity) for quantity in quantities)
-    forms = (
-        (everybody, [anybody, somebody], free, [nobody, not_all]),
-        (anybody, [somebody], [everybody, not_all, *free], [nobody]),
-        (nobody, [not_all], free, [everybody, anybody, somebody]),
+    quantities = ("all", "some", "at least one", "not all", "none")
+    rest = f"of the {group} near the {place} {past} {name}"
+    all_, some, one, not_all, none = (f"{quantity} {rest}" for quantity in quantities)
+    premise, follows, open_, cannot = rng.choice(
+        (
+            (all_, [some, one], [], [none, not_all]),
+            (f"each {rest}", [all_, some], [], [none, not_all]),
+            (some, [one], [all_, not_all], [none]),
+            (not_all, [], [some, one, none], [all_]),
+            (none, [not_all], [], [all_, some, one]),
+            (f"not one {rest}", [none, not_all], [], [all_, some]),
+        )
     )
-    return Instance((group, past, name, place), *rng.choice(forms))
+    return Instance((group, past, name, place), premise, follows, open_, cannot)
 
 
-FAMILIES = (attempt, attempt, pair, pair, crowd, crowd, count, event)
+FAMILIES = (attempt, pair, crowd, count)

@@ -23,7 +23,8 @@ def source_settings(wildcards):
 
 
 def clean_settings(wildcards):
-    return json.dumps({"duplicates": item(wildcards, "datasets")["duplicates"]})
+    dataset = item(wildcards, "datasets")
+    return json.dumps({key: dataset[key] for key in ("duplicates", "split")})
 
 
 def split_settings(wildcards):

@@ -30,6 +30,10 @@ def messages(name: object) -> list[dict]:
     ]
 
 
+def asks(count: int, n: int = 1, **more) -> list[Ask]:
+    return [Ask(messages(index), DRAWN, n=n, seed=index, **more) for index in range(count)]
+
+
 def ask_all(
     server, folder: Path, asks: list[Ask], retry_truncated: bool = False, **more
 ) -> list[Answer | Failure]:
@@ -54,6 +58,11 @@ def lines(folder: Path) -> list[dict]:
     """All lines of the files of JSON lines in a folder."""
     files = sorted(Path(folder).glob("*.jsonl"))
     return [json.loads(line) for file in files for line in file.read_text("utf-8").splitlines()]
+
+
+def settled(folder: Path) -> list[dict]:
+    """How the requests of a folder of ledgers ended."""
+    return [line for line in lines(folder) if "settled" in line]
 
 
 def engine_of(server, folder: Path, **more) -> OpenAIEngine:

@@ -9,9 +9,7 @@ prints `{"port": …}` on its first line. POST /v1/chat/completions, GET /v1/mod
 
 import argparse
 import asyncio
-import hashlib
 import json
-import random
 import subprocess
 import sys
 import time
@@ -22,14 +20,18 @@ from contextlib import contextmanager
 from email.utils import formatdate
 from pathlib import Path
 
+from chat_rules import RULES, digest, reply_text
+
 KEY = "sk-open-sesame-0123456789"
 MODEL = "rules-2026-11-20"
 STATUSES = {
     200: "OK",
     400: "Bad Request",
     401: "Unauthorized",
+    402: "Payment Required",
     403: "Forbidden",
     404: "Not Found",
+    422: "Unprocessable Entity",
     429: "Too Many Requests",
     500: "Internal Server Error",
     502: "Bad Gateway",
@@ -37,57 +39,17 @@ STATUSES = {
 }
 FAULTS = (
     *("429", "500", "502", "503", "drop_before", "drop_after", "hang", "torn"),
-    *("empty_choices", "empty_content", "length", "slow", "wrong_n"),
+    *("drip", "empty_choices", "empty_content", "length", "slow", "wrong_n"),
 )
-"""drop_before closes at once; drop_after, torn and empty_* have worked, and bill, in vain."""
+"""drop_before closes at once; drop_after, torn and empty_* have worked, and bill, in vain; drip
+sends the answer in twenty pieces over the time that hang waits."""
+QUICK = [kind for kind in FAULTS if kind not in ("hang", "drip")]
 UNSENT = {"429", "500", "502", "503", "drop_before", "hang"}
-
-
-def digest(value: object) -> str:
-    text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode("utf-8")).hexdigest()
 
 
 def asked(body: dict) -> str:
     """Digest of messages and sampling: the same for all samples of one record."""
     return digest({key: value for key, value in body.items() if key not in ("n", "seed")})
-
-
-# What is answered
-
-
-def reply_text(rule: str, body: dict, index: int) -> str:
-    """The reply to a request, the same for the same messages, seed and index of the choice."""
-    messages = body["messages"]
-    drawn = [body.get("seed"), index] if body.get("temperature", 1) else []
-    draw = random.Random(digest([messages, drawn]))
-    schema = body.get("response_format", {}).get("json_schema", {}).get("schema")
-    if schema:
-        return json.dumps(instance(schema, draw), ensure_ascii=False)
-    text = messages[-1]["content"]
-    if rule == "echo":
-        return text
-    label = draw.choice(["相同", "不相同"])
-    if rule == "label":
-        return label
-    for given in ("不相同", "相同"):  # the label that a teacher is told, wrong one time in ten
-        if f"“{given}”" in text or f'"{given}"' in text:
-            label = given if draw.random() < 0.9 else {"相同": "不相同"}.get(given, "相同")
-            break
-    return f"推理过程：句子1问的是一件事，句子2也问一件事，比较两者的主体和意图。\n结论：{label}"
-
-
-def instance(schema: dict, draw: random.Random) -> object:
-    """A value that a JSON schema of objects, arrays, enums and plain types allows."""
-    if "enum" in schema:
-        return draw.choice(schema["enum"])
-    kind = schema.get("type", "object")
-    if kind == "object":
-        return {key: instance(part, draw) for key, part in schema.get("properties", {}).items()}
-    if kind == "array":
-        return [instance(schema["items"], draw)]
-    plain = {"string": "text", "integer": 1, "number": 0.5, "boolean": True, "null": None}
-    return plain[kind]
 
 
 # The server
@@ -135,11 +97,14 @@ class Server:
                 return None if kind == "wrong_n" and body.get("n", 1) == 1 else kind
         return None
 
-    def refusal(self, headers: dict[str, str]) -> int | None:
-        if self.options.forbid:
-            return 403
-        if self.options.key and headers.get("authorization") != f"Bearer {self.options.key}":
-            return 401
+    def refusal(self, headers: dict[str, str]) -> tuple[int, dict] | None:
+        """Status and body for those who get nothing."""
+        if self.options.refuse:
+            status, message = self.options.refuse
+            return int(status), error(message, "insufficient_quota")
+        shown = headers.get("authorization", "no key")
+        if self.options.key and shown != f"Bearer {self.options.key}":
+            return 401, error(f"Not for you: {shown}", "invalid_api_key")
         return None
 
     def choices_wanted(self, body: dict, fault: str | None) -> int:
@@ -209,11 +174,9 @@ class Connection(asyncio.Protocol):
         path, _, query = target.partition("?")
         if (method, path) == ("GET", "/stats"):
             return self.send(200, server.stats("digests=0" not in query))
-        status = server.refusal(headers)
-        if status:
+        if refusal := server.refusal(headers):
             server.counts["requests"] += 1
-            shown = headers.get("authorization", "no key")
-            return self.send(status, error(f"Not for you: {shown}", "invalid_api_key"))
+            return self.send(*refusal)
         if (method, path) == ("GET", "/v1/models"):
             return self.send(200, {"object": "list", "data": [{"id": server.options.served_model}]})
         if (method, path) == ("POST", "/v1/chat/completions"):
@@ -241,8 +204,6 @@ class Connection(asyncio.Protocol):
         server = self.server
         server.under_way -= 1
         server.last = time.monotonic()
-        if server.options.reject:
-            return self.send(400, error(server.options.reject, "bad_request"))
         if server.options.n == "refuse" and body.get("n", 1) > 1:
             return self.send(400, error("n must be 1", "invalid_n"))
         if fault in UNSENT:
@@ -256,9 +217,20 @@ class Connection(asyncio.Protocol):
             return self.transport.close()
         if fault == "torn":
             return self.write(200, data[: len(data) // 2])
+        if fault == "drip":
+            self.write(200, data, cut=0)
+            return self.drip(data, len(data) // 20 + 1)
         if fault not in ("empty_choices", "empty_content"):
             server.count(name, served=1, choices=made)
         return self.write(200, data)
+
+    def drip(self, data: bytes, size: int) -> None:
+        if self.transport.is_closing():
+            return
+        self.transport.write(data[:size])
+        if data[size:]:
+            pause = self.server.options.hang / 20
+            asyncio.get_running_loop().call_later(pause, self.drip, data[size:], size)
 
     def fail(self, fault: str) -> None:
         if fault in ("drop_before", "hang"):
@@ -311,9 +283,14 @@ def arguments() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--port", type=int, default=0, help="0 takes a free one")
     add("--latency", type=float, default=0.0, help="seconds until an answer")
-    add("--rule", choices=["label", "reasons", "echo"], default="reasons")
+    add("--rule", choices=RULES, default="reasons")
     add("--faults", type=float, default=0.0, help="share of requests that fail, over all --kinds")
-    add("--kinds", nargs="+", choices=FAULTS, default=[kind for kind in FAULTS if kind != "hang"])
+    add(
+        "--kinds",
+        nargs="+",
+        choices=FAULTS,
+        default=[kind for kind in FAULTS if kind not in ("hang", "drip")],
+    )
     add("--fault", type=share, action="append", default=[], help="share of one kind: 429=0.5")
     add("--once", choices=FAULTS, help="what happens to the first request of each record")
     add("--seed", type=int, default=0, help="which requests fail")
@@ -321,8 +298,7 @@ def arguments() -> argparse.ArgumentParser:
     add("--hang", type=float, default=60.0, help="seconds until a hanging request is dropped")
     add("--n", choices=["give", "refuse", "ignore", "fewer"], default="give")
     add("--key", help="asked for as Bearer; others get 401")
-    add("--forbid", action="store_true", help="everything gets 403")
-    add("--reject", help="everything gets 400 with this message")
+    add("--refuse", nargs=2, metavar=("STATUS", "MESSAGE"), help="what everything gets")
     add("--reasoning", action="store_true", help="replies have reasoning_content")
     add("--served-model", default=MODEL)
     add("--no-usage", action="store_true")

@@ -20,7 +20,10 @@ THINGS = w.word_list(
     "book lamp cup plate spoon bottle basket bag coat hat shirt letter picture mirror clock phone "
     "radio camera ticket map pen pencil ring coin key rope hammer blanket pillow candle"
 )
-CROWDS = w.word_list("children students workers doctors farmers guests players singers")
+CROWDS = w.word_list(
+    "children students workers doctors farmers guests players singers teachers drivers soldiers "
+    "painters nurses visitors sailors neighbours"
+)
 TRADES = {past: VERBS[past] for past in w.word_list("bought sold hid used took cleaned painted")}
 """Past → infinitive."""
 ATTEMPTS = {
@@ -29,7 +32,10 @@ ATTEMPTS = {
     "undone": ("failed", "refused", "forgot"),
 }
 """What came of it → verbs that say so."""
-DEEDS = {"called": "call", "helped": "help", "met": "meet", "thanked": "thank", "saw": "see"}
+DEEDS = {
+    **{"called": "call", "helped": "help", "met": "meet", "thanked": "thank", "saw": "see"},
+    **{"greeted": "greet", "followed": "follow", "paid": "pay", "heard": "hear"},
+}
 ENDLESS = 10**9
 
 

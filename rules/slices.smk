@@ -124,7 +124,7 @@ def training_split(split):
 def launcher(wildcards, resources):
     """What starts a training: one process a GPU where a job has several."""
     if resources.gpu > 1:
-        return f"torchrun --standalone --nproc-per-node {resources.gpu}"
+        return f"torchrun --standalone --nproc-per-node {resources.gpu} --"
     return "python"
 
 

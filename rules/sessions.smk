@@ -18,7 +18,11 @@ def weights_of(study, name):
     if is_merged(model):
         return name
     adapters = [STUDIES[study]["adapters"][part] for part in parts_of(model) if part]
-    return json.dumps([model["base"], adapters[0]["quantization"] if adapters else None])
+    loading = {}
+    if adapters and adapters[0]["quantization"]:
+        keys = ("quantization", "dtype", "attn_implementation")
+        loading = {key: adapters[0][key] for key in keys}
+    return json.dumps([model["base"], loading])
 
 
 def session_of(study, names):

@@ -23,37 +23,52 @@ def source_settings(wildcards):
 
 
 def clean_settings(wildcards):
-    return json.dumps({"duplicates": item(wildcards, "datasets")["duplicates"]})
+    dataset = item(wildcards, "datasets")
+    return json.dumps({key: dataset[key] for key in ("duplicates", "split")})
 
 
 def split_settings(wildcards):
     return json.dumps({"split": item(wildcards, "datasets")["split"]})
 
 
-def compared(study):
-    """What a study trains on, and what it asks, each as {"dataset", "split", "path"}."""
-    datasets = [adapter["dataset"] for adapter in STUDIES[study]["adapters"].values()]
-    trained = dict.fromkeys((dataset, "train") for dataset in datasets)
-    asked = dict.fromkeys((dataset, split) for _, dataset, split in evaluations_of(study))
-    return tuple(
-        [
-            {"dataset": d, "split": s, "path": f"results/{RUN}/{study}/data/{d}/{s}.jsonl"}
-            for d, s in splits
-        ]
-        for splits in (trained, asked)
+def split_file(study, dataset, split):
+    return f"results/{RUN}/{study}/data/{dataset}/{split}.jsonl"
+
+
+def trained_datasets(study):
+    return list(
+        dict.fromkeys(adapter["dataset"] for adapter in STUDIES[study]["adapters"].values())
     )
 
 
+def asked_splits(study):
+    """Every (dataset, split) that some model is asked."""
+    return list(dict.fromkeys((dataset, split) for _, dataset, split in evaluations_of(study)))
+
+
 def compared_splits(wildcards):
-    trained, asked = compared(wildcards.study)
-    return list(dict.fromkeys(part["path"] for part in trained + asked))
+    """What a study trains on, and what it asks."""
+    study = wildcards.study
+    trained = [split_file(study, dataset, "train") for dataset in trained_datasets(study)]
+    asked = [split_file(study, dataset, split) for dataset, split in asked_splits(study)]
+    return list(dict.fromkeys(trained + asked))
 
 
 def leak_settings(wildcards):
-    trained, asked = compared(wildcards.study)
-    title = STUDIES[wildcards.study]["title"]
+    study = wildcards.study
     return json.dumps(
-        {"title": title, "training": trained, "evaluation": asked}, ensure_ascii=False
+        {
+            "title": STUDIES[study]["title"],
+            "training": [
+                {"dataset": dataset, "path": split_file(study, dataset, "train")}
+                for dataset in trained_datasets(study)
+            ],
+            "evaluation": [
+                {"dataset": dataset, "split": split, "path": split_file(study, dataset, split)}
+                for dataset, split in asked_splits(study)
+            ],
+        },
+        ensure_ascii=False,
     )
 
 
@@ -109,7 +124,7 @@ def training_split(split):
 def launcher(wildcards, resources):
     """What starts a training: one process a GPU where a job has several."""
     if resources.gpu > 1:
-        return f"torchrun --standalone --nproc-per-node {resources.gpu}"
+        return f"torchrun --standalone --nproc-per-node {resources.gpu} --"
     return "python"
 
 

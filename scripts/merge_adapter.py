@@ -27,9 +27,18 @@ def arguments() -> argparse.ArgumentParser:
     """The command line."""
     parser = cli.parser(__doc__)
     parser.add_argument("--base", type=Path, required=True, help="source.json of the base")
-    parser.add_argument("--recipe", type=Path, required=True, help="recipe.yaml of the adapter")
-    parser.add_argument("--adapter", type=Path, required=True, help="folder of the adapter")
-    parser.add_argument("--records", type=Path, required=True, help="records for the parity check")
+    parser.add_argument(
+        "--recipe",
+        type=Path,
+        required=True,
+        help="recipe.yaml of the adapter, or of a combination's first part",
+    )
+    parser.add_argument(
+        "--adapter", type=Path, required=True, help="folder of the adapter, trained or combined"
+    )
+    parser.add_argument(
+        "--records", type=Path, required=True, help="records for the parity check; may be empty"
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder of the merged model")
     parser.add_argument("--threads", type=int, help="CPU threads of torch")
     return parser

@@ -15,7 +15,8 @@ from snaketune import cli
 from snaketune.config.data import Split
 from snaketune.config.resolve import validated
 from snaketune.files import json_line, jsonl_lines, read_json, read_jsonl, whole, write_json
-from snaketune.records import SPLITS, Outline, quality, split
+from snaketune.records import SPLITS
+from snaketune.splitting import Outline, quality, split
 
 log = logging.getLogger(__name__)
 

@@ -1,6 +1,7 @@
 """Train one adapter by its recipe; run again after a kill, it goes on from its last checkpoint.
 
-On several GPUs: torchrun --standalone --nproc-per-node N scripts/train_adapter.py …
+On several GPUs: torchrun --standalone --nproc-per-node N -- scripts/train_adapter.py … (without
+the -- torchrun takes --log for an option of its own).
 """
 
 import argparse

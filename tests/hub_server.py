@@ -1,4 +1,4 @@
-"""A model hub on the loopback: the few addresses that huggingface_hub asks when it downloads."""
+"""A hub on the loopback: the few addresses that huggingface_hub and datasets ask for."""
 
 import hashlib
 import json
@@ -13,10 +13,12 @@ TOKEN = "hf_open_sesame"
 
 
 class Hub(ThreadingHTTPServer):
-    """Serves `owner/model` at revisions main and COMMIT, and `owner/gated` to those with TOKEN.
+    """Serves `owner/model` and the dataset `owner/data` at revisions main and COMMIT.
 
-    `files` are its files; `asked` collects (method, path); a GET of `stalls` sends half of the file
-    and then nothing until `go_on` is set; with `status` every request gets that status.
+    The model and the dataset `owner/gated` open to those with TOKEN; the dataset's facts to all.
+    `files` are the files of all of them; `asked` collects (method, path); a GET of `stalls` sends
+    half of the file and then nothing until `go_on` is set; with `status` every request gets that
+    status.
     """
 
     daemon_threads = True
@@ -44,6 +46,16 @@ class Hub(ThreadingHTTPServer):
             rows.append(row)
         return rows
 
+    def tree(self, folder: str) -> list[dict]:
+        """Files and folders directly in `folder`, which is "" or ends with a slash."""
+        inside = [row for row in self.listed("oid", "path") if row["path"].startswith(folder)]
+        names = [row["path"].removeprefix(folder).split("/") for row in inside]
+        folders = sorted({folder + name[0] for name in names if len(name) > 1})
+        return [
+            *(row for row, name in zip(inside, names, strict=True) if len(name) == 1),
+            *({"type": "directory", "path": path, "oid": etag(b"")} for path in folders),
+        ]
+
 
 def etag(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
@@ -63,22 +75,29 @@ class _Handler(BaseHTTPRequestHandler):
         hub, path = self.server, self.path.split("?")[0]
         hub.asked.append((self.command, self.path))
         parts = path.strip("/").split("/")
-        is_api = parts[:2] == ["api", "models"]
-        model = "/".join(parts[2:4] if is_api else parts[:2])
-        rest = parts[4:] if is_api else parts[2:]
+        is_api = parts[:1] == ["api"]
+        is_data = "datasets" in parts[:2]
+        start = is_api + (is_api or is_data)
+        repository, rest = "/".join(parts[start : start + 2]), parts[start + 2 :]
         if hub.status:
             self.answer(hub.status)
-        elif model not in ("owner/model", "owner/gated"):
+        elif repository not in ("owner/data" if is_data else "owner/model", "owner/gated"):
             self.answer(404, {"X-Error-Code": "RepoNotFound"})
-        elif model == "owner/gated" and self.headers.get("Authorization") != f"Bearer {TOKEN}":
+        elif (
+            repository == "owner/gated"
+            and not (is_data and is_api)
+            and self.headers.get("Authorization") != f"Bearer {TOKEN}"
+        ):
             self.answer(403, {"X-Error-Code": "GatedRepo"})
         elif len(rest) > 1 and rest[1] not in ("main", COMMIT):
             self.answer(404, {"X-Error-Code": "RevisionNotFound"})
         elif is_api and rest[:1] == ["tree"]:
-            self.answer_json(hub.listed("oid", "path"))
+            self.answer_json(hub.tree("".join(f"{part}/" for part in rest[2:])))
         elif is_api:
             siblings = hub.listed("sha256", "rfilename")
-            self.answer_json({"id": model, "sha": COMMIT, "siblings": siblings})
+            self.answer_json({"id": repository, "sha": COMMIT, "siblings": siblings})
+        elif "/".join(rest[2:]) not in hub.files:
+            self.answer(404, {"X-Error-Code": "EntryNotFound", "X-Repo-Commit": COMMIT})
         else:
             self.answer_file("/".join(rest[2:]))
 
@@ -109,10 +128,9 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def hub_of(folder: Path, **more: bytes) -> Iterator[Hub]:
-    """A hub that serves the files of a folder and some `more`, by name with _ for a dot."""
-    files = {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
-    hub = Hub({**files, **{name.replace("_", "."): data for name, data in more.items()}})
+def hub_with(files: dict[str, bytes]) -> Iterator[Hub]:
+    """A hub that serves these files."""
+    hub = Hub(files)
     thread = threading.Thread(target=hub.serve_forever, daemon=True)
     thread.start()
     try:
@@ -121,3 +139,12 @@ def hub_of(folder: Path, **more: bytes) -> Iterator[Hub]:
         hub.go_on.set()
         hub.shutdown()
         hub.server_close()
+
+
+@contextmanager
+def hub_of(folder: Path, **more: bytes) -> Iterator[Hub]:
+    """A hub that serves the files of a folder and some `more`, by name with _ for a dot."""
+    files = {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+    more_files = {name.replace("_", "."): data for name, data in more.items()}
+    with hub_with({**files, **more_files}) as hub:
+        yield hub

@@ -186,8 +186,33 @@ def test_svd_is_the_nearest_change_of_its_rank(study, made):
     best = np.sqrt(lost / all_of_it)  # Eckart and Young
     assert facts["relative_distance"] == pytest.approx(best, rel=1e-4)
     assert distance(exact, deltas(study, cut)) == pytest.approx(best, rel=1e-4)
+    other = {"rte": 1.0, "mlp": -1.0}  # a rank over that of the modules of one alone
+    wide, _ = combined(study, made, other, "svd", "svd-wide", rank=10)
+    exact, found = total(study, made, other), deltas(study, wide)
+    alone = [key for key in exact if "down_proj" in key or "q_proj" in key]
+    assert distance({k: exact[k] for k in alone}, {k: found[k] for k in alone}) < 1e-5
+    _, facts = combined(study, made, {"rte": 2.0}, "svd", "svd-one", rank=4)
+    assert facts["rank"] == 4 and 0 < facts["relative_distance"] < 1
     _, facts = combined(study, made, weights, "svd", "svd-default")
     assert facts["rank"] == 8 and facts["ranks"] == {"rte": 8, "small": 4}
+
+
+def test_svd_is_what_peft_makes_of_whole_products(study, made):
+    from peft import PeftModel
+
+    from snaketune.loading import load_model
+
+    weights = PAIRS["different rank and alpha"]
+    folder, _ = combined(study, made, weights, "svd", "svd-peft", rank=5)
+    first, second = weights
+    model = PeftModel.from_pretrained(
+        load_model(study.base, "float32"), made[first][0], adapter_name=first
+    )
+    model.load_adapter(made[second][0], adapter_name=second)
+    model.add_weighted_adapter(list(weights), list(weights.values()), "sum", "svd", svd_rank=5)
+    for key, delta in deltas(study, folder).items():
+        part = model.get_submodule(f"base_model.model.{key}")
+        np.testing.assert_allclose(delta, part.get_delta_weight("sum").detach(), atol=1e-5)
 
 
 @pytest.mark.parametrize("method", ["ties", "dare_linear"])
@@ -264,7 +289,7 @@ REFUSED = {
     "linear adds A and B apart.*'rte' 8, 'small' 4.*cat": ({"rte": 1, "small": 1}, "linear", {}),
     "ties needs two adapters": ({"rte": 1}, "ties", {}),
     "'dora' .* DoRA adapter": ({"rte": 1, "dora": 1}, "cat", {}),
-    "rank: 17 is more than the sum can have, 16": ({"rte": 1, "mnli": 1}, "svd", {"rank": 17}),
+    "rank: 17 is more than .* together, 16": ({"rte": 1, "mnli": 1}, "svd", {"rank": 17}),
 }
 
 

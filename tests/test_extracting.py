@@ -1,14 +1,28 @@
 """Replies become answers: the truth table of what is read, and what a wrong pair of files gets."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from snaketune.config.data import JsonExtract, LabelExtract
 from snaketune.errors import UserError
-from snaketune.extracting import answer_records, read_reply
+from snaketune.extracting import answer_records
 from snaketune.files import read_jsonl, write_jsonl
+from snaketune.json_replies import read_reply
+
+CITY_AND_DATE = JsonExtract(kind="json", fields=["city", "date"])
+YES_OR_NO = LabelExtract(
+    kind="label",
+    labels=["yes", "no", "maybe"],
+    readings={
+        "accuracy": {"rule": "first_word"},
+        "maybe_is_no": {"rule": "first_word", "map": {"maybe": "no"}},
+        "as_published": {"rule": "substring_published"},
+    },
+)
 
 BEIJING = {"city": "北京", "date": "06-01"}
 PLAIN = '{"city": "北京", "date": "06-01"}'
@@ -140,13 +154,40 @@ def test_outcomes_stay_apart_and_keep_the_order_of_the_records(tmp_path):
             _prediction("c", error="CUDA out of memory"),
         ],
     )
-    answers = list(answer_records(*files))
-    assert [a["id"] for a in answers] == ["b", "a", "c"]
-    assert [a["outcome"] for a in answers] == ["answered", "unparsed", "error"]
-    assert [a["answer"] for a in answers] == [BEIJING, None, None]
-    assert [a["label"] for a in answers] == [BEIJING, None, BEIJING]
-    assert [a["text"] for a in answers] == [PLAIN, "不知道", ""]
-    assert list(answers[0]) == ["id", "label", "outcome", "answer", "valid", "text"]
+    answers = list(answer_records(*files, CITY_AND_DATE))
+    shanghai = {"answer": {"city": "上海"}, "valid": True}
+    assert answers == [
+        {
+            "id": "b",
+            "label": BEIJING,
+            "error": None,
+            "text": PLAIN,
+            "read": [{"answer": BEIJING, "valid": True}, shanghai],
+        },
+        {
+            "id": "a",
+            "label": None,
+            "error": None,
+            "text": "不知道",
+            "read": [{"answer": None, "valid": False}],
+        },
+        {"id": "c", "label": BEIJING, "error": "CUDA out of memory", "text": None, "read": []},
+    ]
+
+
+def test_every_response_is_read_in_every_way(tmp_path):
+    files = _files(
+        tmp_path,
+        [_record("a", "no"), _record("b", "yes")],
+        [_prediction("a", "Maybe.", "I do not know"), _prediction("b", error="too long")],
+    )
+    first, second = answer_records(*files, YES_OR_NO)
+    assert first["read"] == [
+        {"accuracy": "maybe", "maybe_is_no": "no", "as_published": "maybe"},
+        {"accuracy": None, "maybe_is_no": None, "as_published": "no"},
+    ]
+    assert (first["text"], first["error"]) == ("Maybe.", None)
+    assert (second["read"], second["error"]) == ([], "too long")
 
 
 @pytest.mark.parametrize(
@@ -156,19 +197,19 @@ def test_outcomes_stay_apart_and_keep_the_order_of_the_records(tmp_path):
 def test_missing_and_surplus_ids_are_refused(tmp_path, asked, given, where):
     files = _files(tmp_path, map(_record, asked), [_prediction(n, PLAIN) for n in given])
     with pytest.raises(UserError, match=rf"{where} of the records of .*: b\."):
-        list(answer_records(*files))
+        list(answer_records(*files, CITY_AND_DATE))
 
 
 def test_repeated_id_is_refused(tmp_path):
     files = _files(tmp_path, [_record("a"), _record("a")], [_prediction("a", PLAIN)])
     with pytest.raises(UserError, match="row 2: the id 'a' stands there twice"):
-        list(answer_records(*files))
+        list(answer_records(*files, CITY_AND_DATE))
 
 
 def test_no_response_and_no_error_is_refused(tmp_path):
     files = _files(tmp_path, [_record("a")], [_prediction("a")])
     with pytest.raises(UserError, match="neither a response nor an error"):
-        list(answer_records(*files))
+        list(answer_records(*files, CITY_AND_DATE))
 
 
 def test_script_writes_the_answers_without_torch(tmp_path):
@@ -178,8 +219,10 @@ def test_script_writes_the_answers_without_torch(tmp_path):
         "import runpy, sys; sys.argv = sys.argv[1:]; sys.path.insert(0, sys.argv[0] + '/..');"
         "runpy.run_path(sys.argv[0], run_name='__main__'); assert 'torch' not in sys.modules"
     )
+    settings = json.dumps({"extract": CITY_AND_DATE.model_dump()})
     command = [sys.executable, "-c", code, str(scripts / "extract_and_vote.py")]
+    command += ["--settings", settings]
     command += ["--records", str(records), "--predictions", str(predictions)]
     command += ["--out", str(tmp_path / "answers.jsonl")]
     subprocess.run(command, check=True, env={"PYTHONPATH": str(scripts)})
-    assert [a["answer"] for a in read_jsonl(tmp_path / "answers.jsonl")] == [BEIJING]
+    assert [a["read"][0]["answer"] for a in read_jsonl(tmp_path / "answers.jsonl")] == [BEIJING]

@@ -28,6 +28,7 @@ def _rows(published=None):
                 row |= {"study": "weather", "model": model, "dataset": dataset, "split": "test"}
                 row |= {"metric": metric, "n": n, "published": published, "p_vs_base": None}
                 row |= {"accuracy": share, "ci_low": share - 0.1, "ci_high": share + 0.05}
+                row |= {"mean": None, "sd": None}
                 row["majority_class"] = None if metric == "valid_json" else 0.375
                 if not n:
                     row |= dict.fromkeys(("accuracy", "ci_low", "ci_high", "majority_class"))
@@ -82,6 +83,50 @@ def test_a_model_keeps_its_colour_where_another_is_missing():
     points = [n for n in svg.iter() if n.get("aria-roledescription") == "point"]
     fills = [n.get("fill") for n in points if "model: tuned" in n.get("aria-label")]
     assert fills == ["#D55E00"] * 4
+
+
+def _readings(models, dataset="rte", names=("accuracy", "as_published")):
+    row = {**_rows(published=None)[0], "dataset": dataset, "majority_class": 0.5}
+    return [
+        {**row, "metric": name, "model": model, "published": 0.8 if i else None}
+        for i, name in enumerate(names)
+        for model in models
+    ]
+
+
+def test_of_labels_a_line_is_a_model_and_the_readings_differ_in_colour():
+    models = [f"model_{i}" for i in range(12)]
+    svg = accuracy_svg(_readings(models), TITLE)
+    assert set(models) | {"accuracy", "as_published"} <= set(_text(svg))
+    points = [n for n in ET.fromstring(svg).iter() if n.get("aria-roledescription") == "point"]
+    assert len(points) == 24
+    fills = {n.get("aria-label").split("metric: ")[1]: n.get("fill") for n in points}
+    assert fills == {"accuracy": "#0072B2", "as_published": "#D55E00"}
+    assert len(_marks(svg, "published: 80")) == 12
+
+
+def test_a_line_is_as_high_as_its_own_readings():
+    one = accuracy_svg(_readings(["base"], names=["accuracy"]), TITLE)
+    both = accuracy_svg(
+        _readings(["base"], names=["accuracy"]) + _readings(["base"], "mnli", "abcdefg"), TITLE
+    )
+    places = [
+        node.get("transform")
+        for svg in (one, both)
+        for node in ET.fromstring(svg).iter()
+        if node.get("aria-roledescription") == "point"
+    ]
+    assert places[0] == places[1]
+
+
+def test_json_and_labels_in_one_figure_have_legends_of_their_own():
+    svg = accuracy_svg([*_rows(), *_readings(["tuned"])], TITLE)
+    assert {"base", "tuned", "accuracy", "as_published"} <= set(_text(svg))
+    points = [n for n in ET.fromstring(svg).iter() if n.get("aria-roledescription") == "point"]
+    fills = {n.get("aria-label").split("; ", 1)[1]: n.get("fill") for n in points}
+    assert fills["metric: exact_match; model: tuned"] == "#D55E00"
+    assert fills["model: tuned; metric: accuracy"] == "#0072B2"
+    assert len(points) == 4 + 2
 
 
 def _loss_file(path: Path, losses) -> Path:

@@ -177,6 +177,41 @@ def test_a_failed_publication_leaves_no_old_manifest(tmp_path, monkeypatch):
     assert not (tmp_path / "model/manifest.json").exists()
 
 
+def test_an_empty_validation_file_leaves_the_prompt_to_compare_on(study, lora, tmp_path):
+    from snaketune.merging import merge
+
+    empty = tmp_path / "empty.jsonl"
+    empty.touch()
+    adapter = study.folder / "lora"
+    parity = merge(lora, study.source, adapter, empty, tmp_path / "merged")
+    assert parity["prompts"] == 1 and parity["tokens"] > 20
+    assert 0 < parity["max_difference"] < 1e-4 and parity["equal_argmax"] == 1
+
+
+def test_a_combined_adapter_is_merged_under_its_own_name(study, lora, tmp_path):
+    """Twice the adapter, by the recipe of its part: the merged weights move twice as far."""
+    import shutil
+
+    from safetensors.torch import load_file, save_file
+
+    from snaketune.loading import load_model
+    from snaketune.merging import merge
+
+    double = tmp_path / "double"
+    shutil.copytree(study.folder / "lora", double)
+    weights = load_file(double / "adapter_model.safetensors")
+    doubled = {name: t * 2 if "lora_B" in name else t for name, t in weights.items()}
+    save_file(doubled, double / "adapter_model.safetensors")
+    merge(lora, study.source, double, study.validation, tmp_path / "merged-double")
+    merge(lora, study.source, study.folder / "lora", study.validation, tmp_path / "merged-once")
+    assert read_manifest(tmp_path / "merged-double")["adapter"] == "double"
+    assert read_manifest(tmp_path / "merged-once")["adapter"] == "lora"
+    folders = (study.base, tmp_path / "merged-once", tmp_path / "merged-double")
+    name = "model.layers.0.self_attn.q_proj.weight"
+    base, once, twice = (load_model(path, "float32").get_parameter(name) for path in folders)
+    assert (twice - base - 2 * (once - base)).abs().max() < 1e-5 < (once - base).abs().max()
+
+
 @pytest.mark.slow
 def test_the_script_merges(study, lora):
     out = study.folder / "merged-script"

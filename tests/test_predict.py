@@ -278,11 +278,16 @@ def predict_command(study, folder, journal, sampling, questions, models, **optio
 def test_a_kill_loses_one_batch_at_most(study, tmp_path):
     """In the second of two questions: the first one's responses are all kept."""
     sampling = DRAWN | {"max_new_tokens": 64, "batch_size": 4}
+    second = tmp_path / "second.jsonl"
+    records = list(read_jsonl(study.train))
+    for record in records:
+        record["fields"]["sentence"] += "呢"  # no prompt of the first question's
+    write_jsonl(second, records)
 
     def words(name: str, journal: str) -> list[str]:
         asked = [
             question(tmp_path, study.validation, dataset=f"{name}-first"),
-            question(tmp_path, study.train, dataset=f"{name}-second"),
+            question(tmp_path, second, dataset=f"{name}-second"),
         ]
         return predict_command(study, tmp_path, journal, sampling, asked, {"base": BARE})
 

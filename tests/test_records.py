@@ -11,7 +11,8 @@ import pytest
 from snaketune.config.data import Split
 from snaketune.config.sources import FileSource
 from snaketune.errors import UserError
-from snaketune.records import SPLITS, Duplicates, Outline, quality, read_records, split, tallied
+from snaketune.records import SPLITS, Duplicates, read_records, tallied
+from snaketune.splitting import Outline, quality, split
 
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPTS = ROOT / "scripts"
@@ -57,6 +58,10 @@ BROKEN = {
     "part no text": (
         {**GOOD, "id": "b", "label": {"city": ["青岛"], "date": None}},
         "'city' of the label",
+    ),
+    "half a character": (
+        {**GOOD, "id": "b", "fields": {"sentence": "\ud83d"}},
+        "line 2: half of a surrogate pair",
     ),
     "text for object": ({**GOOD, "id": "b", "label": "青岛"}, "the keys city, date"),
     "group no text": ({**GOOD, "id": "b", "group": 3}, "line 2: 'group'"),

@@ -9,7 +9,16 @@ import sys
 
 import pytest
 import yaml
-from tuning import PROMPT, SCRIPTS, Study, assert_same_weights, weather_records, weights
+from tuning import (
+    PROMPT,
+    SCRIPTS,
+    Study,
+    assert_same_weights,
+    on_devices,
+    run,
+    weather_records,
+    weights,
+)
 
 from snaketune.errors import UserError
 from snaketune.files import read_json, write_jsonl
@@ -150,7 +159,7 @@ def test_records_without_a_label_are_refused(study):
 @pytest.mark.parametrize(("dtype", "most"), [("float32", 1e-4), ("bfloat16", 0.1)])
 def test_packed_records_do_not_see_each_other(study, kernel, dtype, most):
     from snaketune.loading import load_base
-    from snaketune.training import check_packing
+    from snaketune.packing import check_packing
 
     recipe = read_recipe(study.recipe("packed", attn_implementation=kernel, dtype=dtype))
     assert check_packing(load_base(read_json(study.source), recipe), recipe) < most
@@ -171,7 +180,7 @@ def test_packing_is_refused_where_records_see_each_other(study):
     from transformers import AttentionInterface, AttentionMaskInterface
 
     from snaketune.loading import load_model
-    from snaketune.training import check_packing
+    from snaketune.packing import check_packing
 
     def blind(module, query, key, value, attention_mask, scaling, **kwargs):
         groups = query.shape[1] // key.shape[1]
@@ -260,6 +269,106 @@ def test_no_validation_records_means_no_evaluation(tmp_path, random_base):
     metrics = study.train_in_process(study.recipe(training={"max_steps": 2}), "out")
     assert metrics["eval_loss"] is None
     assert "eval_loss" in (tmp_path / "out/loss.csv").read_text().splitlines()[0]
+
+
+RTE = {
+    "user": 'Does "{premise}" imply that "{hypothesis}"? Please answer yes or no.'
+    "You only need to answer one word, no explanation",
+    "answer": "{label}",
+}
+
+
+def published_rte(study, **changes):
+    """The recipe of the published adapter rte."""
+    training = {
+        "learning_rate": 5e-6,
+        "weight_decay": 0.1,
+        "warmup_steps": 20,
+        "num_train_epochs": 10,
+        "max_steps": -1,
+        "per_device_train_batch_size": 4,
+        "lr_scheduler_type": "cosine",
+        "bf16": True,
+        "max_length": 4096,
+        "logging_steps": 1,
+        "save_steps": 50,
+        **changes.pop("training", {}),
+    }
+    lora = {"r": 8, "lora_alpha": 16, "target_modules": ["q_proj", "v_proj"]}
+    return study.recipe("rte", training=training, lora=lora, global_batch_size=64, **changes)
+
+
+def test_the_published_run_on_rte_has_390_steps(study, tmp_path, monkeypatch):
+    """2,490 records in steps of 64, ten times: 4 devices add up 4 batches of 4, one adds 16."""
+    from snaketune.config.data import Prompt
+    from snaketune.loading import load_tokenizer
+    from snaketune.training import accumulation, build_trainer, prepare_records
+
+    pair = {"premise": "No weapons were found.", "hypothesis": "Weapons were found."}
+    records = tmp_path / "rte.jsonl"
+    write_jsonl(records, ({"id": str(i), "fields": pair, "label": "no"} for i in range(2490)))
+    recipe = read_recipe(published_rte(study)).model_copy(update={"prompt": Prompt(**RTE)})
+    tokenizer = load_tokenizer(study.base)
+    rows = prepare_records(tokenizer, recipe, records)
+    sets = {"train": rows, "validation": rows.select([])}
+    source = read_json(study.source)
+    trainer = build_trainer(recipe, source, tokenizer, sets, tmp_path / "c", lambda: 0.0)
+    loader = trainer.get_train_dataloader()
+    *_, max_steps = trainer.set_initial_training_values(trainer.args, loader)
+    assert max_steps == 390 and trainer.args.gradient_accumulation_steps == 16
+    assert trainer.args.get_warmup_steps(max_steps) == 20
+    assert trainer.args.weight_decay == 0.1 and trainer.args.lr_scheduler_type == "cosine"
+    assert {"q_proj", "v_proj"} == trainer.model.peft_config["default"].target_modules
+    assert [accumulation(recipe, count) for count in (1, 2, 4, 8, 16)] == [16, 8, 4, 2, 1]
+
+
+@pytest.mark.parametrize("devices", [3, 32])
+def test_a_global_batch_that_cannot_be_shared_is_the_user_s_error(study, devices):
+    from snaketune.training import accumulation
+
+    with pytest.raises(UserError, match=f"global_batch_size 64 .* 4 × {devices} devices"):
+        accumulation(read_recipe(published_rte(study)), devices)
+
+
+def test_metrics_say_how_a_step_was_made_up(tmp_path, random_base):
+    study = Study(tmp_path, random_base)
+    training = {"max_steps": 2, "per_device_train_batch_size": 4}
+    recipe = study.recipe("shared", training=training, global_batch_size=16)
+    metrics = study.train_in_process(recipe, "shared")
+    steps = ("devices", "gradient_accumulation_steps", "effective_batch_size", "samples")
+    assert [metrics[key] for key in steps] == [1, 4, 16, 32]
+
+
+@pytest.mark.slow
+def test_two_devices_train_as_one_does(tmp_path, random_base):
+    """One adapter, by steps of the same records, in one run folder."""
+    study = Study(tmp_path, random_base)
+    training = {"per_device_train_batch_size": 4, "save_steps": 6}
+    recipe = study.recipe("shared", training=training, global_batch_size=16)
+    words = study.train_command(recipe, "two")
+    run([*on_devices(2, words), "--log", str(tmp_path / "two.log")])
+    one, two = study.train_in_process(recipe, "one"), read_json(tmp_path / "two/metrics.json")
+    assert (two["devices"], two["gradient_accumulation_steps"]) == (2, 2)
+    assert (one["devices"], one["gradient_accumulation_steps"]) == (1, 4)
+    for key in ("steps", "samples", "tokens", "effective_batch_size", "recipe_hash"):
+        assert one[key] == two[key], key
+    curves = []
+    for name in ("one", "two"):
+        with (tmp_path / name / "loss.csv").open(encoding="utf-8") as file:
+            curves.append([float(row["loss"]) for row in csv.DictReader(file)])
+    assert len(curves[0]) == 6 and curves[1] == pytest.approx(curves[0], rel=1e-3)
+    assert curves[0][-1] < curves[0][0] - 0.3
+    log = (tmp_path / "two.log").read_text(encoding="utf-8")
+    assert log.count("Step 12 of 12: loss") == 1, "the second process writes no log"
+
+    (folder,) = (tmp_path / "checkpoints-two").glob("*/")
+    (mark,) = folder.glob("checkpoint-*/complete.json")
+    assert {"rng_state_0.pth", "rng_state_1.pth"} < read_json(mark)["files"].keys()
+    before = (tmp_path / "two/adapter_model.safetensors").read_bytes()
+    shutil.rmtree(tmp_path / "two")
+    again = study.train_in_process(recipe, "two")
+    assert again["resumed_from_step"] == 12, "another number of devices is no other run"
+    assert (tmp_path / "two/adapter_model.safetensors").read_bytes() == before
 
 
 def test_an_unknown_target_module_is_the_user_s_error(study):

@@ -128,9 +128,19 @@ def command(script: str, **options) -> list[str]:
     return words
 
 
+def on_devices(count: int, words: list[str]) -> list[str]:
+    """The command as `count` processes that train together, on as many CPU threads."""
+    return [
+        *(sys.executable, "-m", "torch.distributed.run", "--standalone"),
+        *("--nproc-per-node", str(count), "--"),  # else it would take our --log for its own
+        *words[1:],
+    ]
+
+
 def run(words: list[str]) -> str:
     """Run a command that must succeed; returns what it says on standard error."""
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    one_thread = os.environ | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run(words, capture_output=True, text=True, check=False, env=one_thread)
     assert done.returncode == 0, done.stderr
     return done.stderr
 

@@ -95,12 +95,18 @@ def scaling(config: dict) -> float:
 def list_tensors(folder: Path) -> list[Tensor]:
     """Name, shape and dtype of each tensor, in the order of the modules."""
     with safe_open(Path(folder) / WEIGHTS, "numpy") as file:
-        slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+        parts = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
         made = [
-            Tensor(name, tuple(part.get_shape()), DTYPES.get(part.get_dtype(), part.get_dtype()))
-            for name, part in slices.items()
+            Tensor(name, tuple(part.get_shape()), _dtype(folder, name, part.get_dtype()))
+            for name, part in parts.items()
         ]
     return sorted(made, key=lambda tensor: natural(tensor.name))
+
+
+def _dtype(folder: Path, name: str, code: str) -> str:
+    if code not in DTYPES:
+        raise UserError(f"{folder}: {name} is of type {code}; known are {', '.join(DTYPES)}.")
+    return DTYPES[code]
 
 
 def natural(name: str) -> list[tuple[int, str]]:
@@ -117,7 +123,7 @@ def read_factors(folder: Path) -> dict[str, Factors]:
     """
     root = np.float32(math.sqrt(scaling(read_config(folder))))
     halves: dict[str, dict[str, np.ndarray]] = {}
-    for name, values in _values(Path(folder) / WEIGHTS):
+    for name, values in _values(folder):
         found = FACTOR.fullmatch(name)
         if not found:
             raise UserError(f"{folder}: {name} is neither A nor B of a linear layer.")
@@ -136,16 +142,14 @@ def read_factors(folder: Path) -> dict[str, Factors]:
     }
 
 
-def _values(path: Path) -> Iterator[tuple[str, np.ndarray]]:
+def _values(folder: Path) -> Iterator[tuple[str, np.ndarray]]:
     """(name, float32 values) of each tensor; only bfloat16, which numpy lacks, needs torch."""
-    with safe_open(path, "numpy") as file:
-        names = list(file.keys())
-        numpy_knows = all(file.get_slice(name).get_dtype() != "BF16" for name in names)
-        if numpy_knows:
-            yield from ((name, file.get_tensor(name).astype(np.float32)) for name in names)
-    if not numpy_knows:
-        with safe_open(path, "pt") as file:
-            yield from ((name, file.get_tensor(name).float().numpy()) for name in names)
+    tensors = list_tensors(folder)
+    numpy_lacks_it = any(tensor.dtype == "bfloat16" for tensor in tensors)
+    with safe_open(Path(folder) / WEIGHTS, "pt" if numpy_lacks_it else "numpy") as file:
+        for name, *_ in tensors:
+            values = file.get_tensor(name)
+            yield name, values.float().numpy() if numpy_lacks_it else values.astype(np.float32)
 
 
 def delta_norm(factors: Factors) -> float:

@@ -129,12 +129,13 @@ class Mapper:
         if not name:
             raise UserError(f"{where}, column '{self.source.record_id}': no id in it.")
         name = f"{split}-{name}" if split else name
-        first = self._taken.setdefault(name, where)
-        if first is not where:
+        if name in self._taken:
             raise UserError(
-                f"{where}, column '{self.source.record_id}': id '{name}' is taken by {first}. Ids "
-                f"must be unique; without {self.key}.record_id they are derived from the content."
+                f"{where}, column '{self.source.record_id}': id '{name}' is taken by "
+                f"{self._taken[name]}. Ids must be unique; without {self.key}.record_id they are "
+                "derived from the content."
             )
+        self._taken[name] = where
         return name
 
     def _label(self, cell: Any, where: str, number: int) -> str | None:

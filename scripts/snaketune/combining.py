@@ -1,26 +1,27 @@
-"""Weighted sums of adapters, computed by PEFT, and how far each is from the exact sum."""
+"""Weighted sums of adapters, made by PEFT, and how far each is from the exact sum."""
 
-import math
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from snaketune.adapters import CONFIG, WEIGHTS, Factors, not_plain, read_config, read_factors
+from snaketune.adapters import CONFIG, WEIGHTS, not_plain, read_config, read_factors
+from snaketune.algebra import Change, compare, exact_sum, nearest, rank_of
 from snaketune.config.tuning import Combination
 from snaketune.errors import UserError
 from snaketune.files import digest, write_json
 from snaketune.folders import move, read_source
 from snaketune.recipe import Recipe, read_recipe, recipe_hash
 
+if TYPE_CHECKING:
+    import torch
+    from peft import PeftModel
+    from transformers import PreTrainedModel
+
 FACTS = "combination.json"
 TOLERANCE = 1e-5
 """Largest relative distance of `cat` from the exact sum that float32 explains."""
 BY_FACTOR = ("linear", "ties", "dare_linear")
 """Methods that combine all A and all B apart, so that ranks must be equal."""
-
-Change = dict[str, Factors]
-"""Module → what an adapter adds to its weights."""
 
 
 def combine(
@@ -114,16 +115,11 @@ def _read(name: str, folder: Path) -> Change:
     return read_factors(folder)
 
 
-def rank_of(change: Change) -> int:
-    """Rank of an adapter, the same for all its modules."""
-    return next(iter(change.values())).a.shape[0]
-
-
 def _check_method(combination: Combination, changes: dict[str, Change]) -> None:
     """Refuse what PEFT would refuse with less words, or do otherwise than asked."""
     method = combination.method
     ranks = {name: rank_of(change) for name, change in changes.items()}
-    if len(changes) == 1 and method not in ("cat", "linear"):
+    if len(changes) == 1 and method in ("ties", "dare_linear"):
         raise UserError(
             f"combine.method: {method} needs two adapters or more; take cat for one alone."
         )
@@ -133,14 +129,12 @@ def _check_method(combination: Combination, changes: dict[str, Change]) -> None:
             f"combine.method: {method} adds A and B apart, which needs equal ranks ({sizes}). "
             "Take cat, the exact sum, or svd."
         )
-    if method == "svd" and combination.rank:
-        sides = [min(f.a.shape[1], f.b.shape[0]) for c in changes.values() for f in c.values()]
-        largest = min(sum(ranks.values()), *sides)
-        if combination.rank > largest:
-            raise UserError(
-                f"combine.rank: {combination.rank} is more than the sum can have, {largest}. "
-                "Take cat for the exact sum."
-            )
+    most = sum(ranks.values())
+    if method == "svd" and (combination.rank or 0) > most:
+        raise UserError(
+            f"combine.rank: {combination.rank} is more than the ranks of the adapters together, "
+            f"{most}. Take cat for the exact sum."
+        )
 
 
 def _add_with_peft(
@@ -148,40 +142,29 @@ def _add_with_peft(
 ) -> None:
     """Write PEFT's weighted adapter.
 
-    PEFT sees adapters of scaling 1, as the root of each one's own is in A and in B, where PEFT's
-    linear puts it too. So the result is right for every alpha, and for rsLoRA, whose flag PEFT
-    would copy to a result with alpha = r, which then would be scaled by √r.
+    For svd PEFT gets the nearest change of that rank as one adapter: its own svd decomposes whole
+    products, which for a base of 3B takes minutes where the factors take a second.
     """
-    from snaketune.skeleton import skeleton, stand_on_zero
+    from snaketune.skeleton import skeleton
 
     # isort: split
     import torch
-    from peft import LoraConfig, get_peft_model, set_peft_model_state_dict
 
     base = skeleton(Path(source["path"]), source.get("trust_remote_code", False))
     for name, change in changes.items():
         _check_fits(name, change, base, source)
-        stand_on_zero(base, change)
-    parts = [f"part{index}" for index in range(len(changes))]
-    model = None
-    for part, change in zip(parts, changes.values(), strict=True):
-        rank = rank_of(change)
-        config = LoraConfig(
-            task_type="CAUSAL_LM", r=rank, lora_alpha=rank, target_modules=list(change)
-        )
-        if model is None:
-            model = get_peft_model(base, config, adapter_name=part)
-        else:
-            model.add_adapter(part, config)
-        set_peft_model_state_dict(model, _state(change), adapter_name=part)
+    weights, method = list(combination.weights.values()), combination.method
+    if method == "svd":
+        rank = combination.rank or max(map(rank_of, changes.values()))
+        changes = {"sum": nearest(exact_sum(changes, combination.weights), rank)}
+        weights, method = [1.0], "cat"
+    model = _put_on(base, list(changes.values()))
     torch.manual_seed(combination.seed)
     model.add_weighted_adapter(
-        parts,
-        list(combination.weights.values()),
+        [_part(index) for index in range(len(changes))],
+        weights,
         "default",
-        combination_type=combination.method,
-        svd_rank=combination.rank,
-        svd_full_matrices=False,
+        combination_type=method,
         density=combination.density,
     )
     config = model.peft_config["default"]
@@ -190,7 +173,38 @@ def _add_with_peft(
     model.save_pretrained(out, selected_adapters=["default"], save_embedding_layers=False)
 
 
-def _check_fits(name: str, change: Change, base, source: dict) -> None:
+def _put_on(base: "PreTrainedModel", changes: list[Change]) -> "PeftModel":
+    """The skeleton with adapters of scaling 1.
+
+    The root of each one's own scaling is in A and in B, where PEFT's linear puts it too. So sums
+    are right for every alpha, and for rsLoRA, whose flag PEFT would copy to a result with
+    alpha = r, which then would be scaled by √r.
+    """
+    from peft import LoraConfig, get_peft_model, set_peft_model_state_dict
+
+    from snaketune.skeleton import stand_on_zero
+
+    stand_on_zero(base, {module for change in changes for module in change})
+    model = None
+    for index, change in enumerate(changes):
+        rank = rank_of(change)
+        config = LoraConfig(
+            task_type="CAUSAL_LM", r=rank, lora_alpha=rank, target_modules=list(change)
+        )
+        if model is None:
+            model = get_peft_model(base, config, adapter_name=_part(index))
+        else:
+            model.add_adapter(_part(index), config)
+        set_peft_model_state_dict(model, _state(change), adapter_name=_part(index))
+    return model
+
+
+def _part(index: int) -> str:
+    """Name of an adapter within PEFT, where a study's own could hold a dot or be a layer's."""
+    return f"part{index}"
+
+
+def _check_fits(name: str, change: Change, base: "PreTrainedModel", source: dict) -> None:
     """Refuse an adapter with modules that its base has not, or in other sizes."""
     sizes = {key: getattr(part, "weight", None) for key, part in base.named_modules()}
     for module, factors in change.items():
@@ -204,7 +218,7 @@ def _check_fits(name: str, change: Change, base, source: dict) -> None:
             )
 
 
-def _state(change: Change) -> dict:
+def _state(change: Change) -> dict[str, "torch.Tensor"]:
     """Tensors by the names that PEFT gives them."""
     import torch
 
@@ -214,49 +228,6 @@ def _state(change: Change) -> dict:
         state[f"{prefix}.lora_A.weight"] = torch.from_numpy(a)
         state[f"{prefix}.lora_B.weight"] = torch.from_numpy(b)
     return state
-
-
-def exact_sum(changes: dict[str, Change], weights: dict[str, float]) -> Change:
-    """The weighted sum of the adapters' changes, in factors: its rank is the sum of the ranks."""
-    modules = dict.fromkeys(module for change in changes.values() for module in change)
-    made = {}
-    for module in modules:
-        have = [
-            (np.float32(weights[name]), change[module])
-            for name, change in changes.items()
-            if module in change
-        ]
-        made[module] = Factors(
-            np.vstack([weight * factors.a for weight, factors in have]),
-            np.hstack([factors.b for _, factors in have]),
-        )
-    return made
-
-
-def compare(exact: Change, found: Change) -> dict[str, float | None]:
-    """How far a change is from the exact one, over all values of all modules.
-
-    Returns:
-        relative_distance (Frobenius norm of the difference over that of the exact change),
-        max_difference (largest of one value) and cosine; where the exact change is nothing, the
-        first and the last are null.
-    """
-    if exact.keys() != found.keys():
-        raise UserError(f"{len(exact)} modules are changed, {len(found)} were expected to be.")
-    apart = inner = ours = theirs = largest = 0.0
-    for module, (a, b) in exact.items():
-        right, made = b @ a, found[module].b @ found[module].a
-        inner += np.sum(right * made, dtype=np.float64)
-        ours += np.sum(right**2, dtype=np.float64)
-        theirs += np.sum(made**2, dtype=np.float64)
-        made -= right
-        apart += np.sum(made**2, dtype=np.float64)
-        largest = max(largest, float(np.abs(made).max()))
-    return {
-        "relative_distance": math.sqrt(apart / ours) if ours else None,
-        "max_difference": largest,
-        "cosine": float(inner / math.sqrt(ours * theirs)) if ours and theirs else None,
-    }
 
 
 def _facts(model: str, combination: Combination, changes: dict[str, Change], found: Change) -> dict:

@@ -1,164 +1,65 @@
-"""From a model's replies to one answer a record: find the JSON object, keep failures apart.
+"""From a model's replies to what they answer, keeping unreadable and failed ones apart."""
 
-Tolerated around the object: chatter, code fences, white space. Tolerated inside it: one comma
-before a closing brace. Anything else is read as a JSON reader would, so unquoted values
-(`{"city":三亚}`), full-width quotes and a reply cut off inside the object are `unparsed`.
-"""
-
-import json
-import math
-import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
+from snaketune.answers import by_id
+from snaketune.config.common import Strict
+from snaketune.config.data import Extract, LabelExtract
 from snaketune.errors import UserError
-from snaketune.files import read_jsonl
-
-TRAILING_COMMA = re.compile(r",\s*\}")
-STRING_OR_BRACE = re.compile(r'"(?:[^"\\\n]|\\.)*"|[{}]')
+from snaketune.json_replies import read_reply
+from snaketune.label_replies import label_reader
 
 
-class Reply(NamedTuple):
-    """What one reply says: its first JSON object, and whether that object is all there is."""
+class ExtractSettings(Strict):
+    """What extract_and_vote.py is told about the dataset whose replies it reads."""
 
-    answer: dict[str, Any] | None
-    valid: bool
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON value")
+    extract: Extract
 
 
-def _finite(digits: str) -> float:
-    number = float(digits)
-    if not math.isfinite(number):
-        raise ValueError(f"{digits} is too large")
-    return number
+def reader(extract: Extract) -> Callable[[str], dict[str, Any]]:
+    """A function from a reply's text to what is read from it, as the answers file holds it."""
+    if not isinstance(extract, LabelExtract):
+        return lambda text: read_reply(text)._asdict()
+    readers = {
+        name: label_reader(reading, extract.labels) for name, reading in extract.readings.items()
+    }
+    return lambda text: {name: read(text) for name, read in readers.items()}
 
 
-# Python's reader lets NaN and Infinity pass, which JSON does not know, and reads 1e999 as infinity.
-_DECODER = json.JSONDecoder(parse_constant=_no_constant, parse_float=_finite)
+def answer_records(records: Path, predictions: Path, extract: Extract) -> Iterator[dict]:
+    """Yield a row of the answers file (see `snaketune.answers`) for each record, in their order.
 
-
-def read_reply(text: str) -> Reply:
-    """Read the first JSON object of a reply.
-
-    A broken object is passed over to its closing brace, so that an object inside a broken or
-    unfinished one does not count. Of a key given twice the last value holds, and brackets around
-    the object are chatter.
-    """
-    answer = first_object(text)
-    return Reply(answer, answer is not None and _is_whole(text.strip()))
-
-
-def first_object(text: str) -> dict[str, Any] | None:
-    """The first JSON object in `text`, None where there is none."""
-    start = text.find("{")
-    while start >= 0:
-        try:
-            found = _object_at(text, start)
-        except RecursionError:  # thousands of nested braces: a model that ran wild
-            return None
-        if found is not None:
-            return found
-        start = text.find("{", _closing(text, start))
-    return None
-
-
-def _object_at(text: str, start: int) -> dict[str, Any] | None:
-    """The object that begins at `start`, None where it is broken or unfinished."""
-    found, failed = _decode(text, start)
-    if found is None:
-        for comma in TRAILING_COMMA.finditer(text, start):
-            if comma.start() <= failed < comma.end():
-                without = f"{text[: comma.start()]} {text[comma.start() + 1 :]}"
-                found, _ = _decode(without, start)
-    return found
-
-
-def _closing(text: str, start: int) -> int:
-    """Where the broken object at `start` is closed: the end of the text if it never is.
-
-    Braces in strings do not count; a quote without a second one on its line opens no string.
-    """
-    depth = 0
-    for token in STRING_OR_BRACE.finditer(text, start):
-        depth += {"{": 1, "}": -1}.get(token.group(), 0)
-        if depth == 0 and token.group() == "}":
-            return token.end()
-    return len(text)
-
-
-def _decode(text: str, start: int) -> tuple[dict[str, Any] | None, int]:
-    """The object at `start`, or None and the place where reading it failed."""
-    try:
-        found, end = _DECODER.raw_decode(text, start)
-        json.dumps(found, ensure_ascii=False).encode("utf-8")
-    except json.JSONDecodeError as error:
-        return None, error.pos
-    except ValueError:  # NaN, a number too long or large to read, half a surrogate pair
-        return None, start
-    return found, end
-
-
-def _is_whole(text: str) -> bool:
-    if not text.startswith("{"):
-        return False
-    try:
-        _, end = _DECODER.raw_decode(text)
-    except ValueError:
-        return False
-    return end == len(text)
-
-
-def vote(responses: list[dict]) -> Reply:
-    """One answer from a record's responses: that of the first response."""
-    return read_reply(responses[0]["text"])
-
-
-def answer_records(records: Path, predictions: Path) -> Iterator[dict]:
-    """Yield one answer a record, in the order of the records.
-
-    Each has id, label, outcome (answered, unparsed or error), answer (object or null), valid
-    (the whole reply is one JSON object) and text (the reply; empty on an error). Predictions
-    that lack a record, or have one that is not asked for, are a UserError.
+    Raises:
+        UserError: the predictions lack a record or have one that is not asked for, or hold
+            neither a response nor an error for one.
     """
     asked = by_id(records)
     given = by_id(predictions)
     _same_ids(records, set(asked), predictions, set(given))
+    read = reader(extract)
     for name, record in asked.items():
-        yield {"id": name, "label": record["label"], **_answer(predictions, given[name])}
+        texts = [response["text"] for response in _responses(predictions, given[name])]
+        yield {
+            "id": name,
+            "label": record["label"],
+            "error": given[name].get("error"),
+            "text": texts[0] if texts else None,
+            "read": [read(text) for text in texts],
+        }
 
 
-def _answer(path: Path, prediction: dict) -> dict:
+def _responses(path: Path, prediction: dict) -> list[dict]:
     if prediction.get("error"):
-        return {"outcome": "error", "answer": None, "valid": False, "text": ""}
+        return []
     responses = prediction.get("responses")
     if not responses:
         raise UserError(
             f"{path}: record '{prediction['id']}' has neither a response nor an error. "
             "Delete the file and predict again."
         )
-    reply = vote(responses)
-    return {
-        "outcome": "unparsed" if reply.answer is None else "answered",
-        "answer": reply.answer,
-        "valid": reply.valid,
-        "text": responses[0]["text"],
-    }
-
-
-def by_id(path: Path) -> dict[str, dict]:
-    """The rows of a JSON-lines file by their `id`; a missing or repeated id is a UserError."""
-    rows: dict[str, dict] = {}
-    for number, row in enumerate(read_jsonl(path), start=1):
-        if "id" not in row:
-            raise UserError(f"{path}, row {number}: it has no 'id'.")
-        if row["id"] in rows:
-            raise UserError(f"{path}, row {number}: the id '{row['id']}' stands there twice.")
-        rows[row["id"]] = row
-    return rows
+    return responses
 
 
 def _same_ids(records: Path, asked: set[str], predictions: Path, given: set[str]) -> None:

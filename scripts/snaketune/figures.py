@@ -9,7 +9,7 @@ import altair as alt
 import vl_convert
 
 from snaketune.errors import UserError
-from snaketune.tables import percent
+from snaketune.tables import are_readings, percent
 
 # Okabe and Ito (2008): told apart by colour-blind eyes; the shapes tell them apart in grey print.
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
@@ -18,28 +18,62 @@ INK, SOFT, LINE, GRID = "#1b1f24", "#57606a", "#d0d7de", "#e8ecf0"
 FONT = "system-ui, 'Noto Sans CJK SC', 'Noto Sans SC', 'PingFang SC', 'Microsoft YaHei', sans-serif"
 
 PLOT_WIDTH = 440
-MODEL_HEIGHT = 16
-"""Pixels a model takes within a metric."""
+MARK_HEIGHT = 16
+"""Pixels that a point with its interval takes."""
 
 
 def accuracy_svg(rows: list[dict[str, Any]], title: str) -> str:
     """Accuracies of a study in percent, a panel a dataset and split, from the rows of its table.
 
     Each is a point with its interval; thin grey lines are majority baselines, black ticks
-    published numbers. The accuracy stands in figures at the right edge.
+    published numbers. The accuracy stands in figures at the right edge. Where answers are JSON,
+    which has many metrics, a line of a panel is a metric and the models differ in colour; where
+    they are labels, a line is a model, of which there may be many, and the readings differ.
     """
-    models = list(dict.fromkeys(row["model"] for row in rows))
-    panels = [
-        _accuracy_panel(f"{dataset} / {split}", list(group), models)
-        for (dataset, split), group in groupby(rows, key=lambda r: (r["dataset"], r["split"]))
+    panels = [(key, list(group)) for key, group in groupby(rows, key=_place)]
+    lines = {
+        key: "model" if are_readings({row["metric"] for row in group}) else "metric"
+        for key, group in panels
+    }
+    charts = [
+        _accuracy_panel(
+            " / ".join(key),
+            group,
+            lines[key],
+            _values([row for row in rows if lines[_place(row)] == lines[key]], _other(lines[key])),
+        )
+        for key, group in panels
     ]
+    resolve = "shared" if len(set(lines.values())) == 1 else "independent"
+    chart = alt.vconcat(*charts, spacing=24).resolve_scale(
+        color=resolve, shape=resolve, yOffset="independent"
+    )
     subtitle = "Accuracy in percent with 95 % Wilson interval; grey line: majority baseline"
     if any(row["published"] is not None for row in rows):
         subtitle += "; black tick: published"
-    return _svg(alt.vconcat(*panels, spacing=24), title, subtitle)
+    return _svg(chart, title, subtitle)
 
 
-def _accuracy_panel(name: str, rows: list[dict[str, Any]], models: list[str]) -> alt.LayerChart:
+def _place(row: dict[str, Any]) -> tuple[str, str]:
+    return row["dataset"], row["split"]
+
+
+def _other(line: str) -> str:
+    return "metric" if line == "model" else "model"
+
+
+def _values(rows: list[dict[str, Any]], key: str) -> list[str]:
+    return list(dict.fromkeys(row[key] for row in rows))
+
+
+def _accuracy_panel(
+    name: str, rows: list[dict[str, Any]], line: str, marks: list[str]
+) -> alt.LayerChart:
+    """One panel: a line for each value of `line`, in it a mark for each value of the other key.
+
+    `marks` are all values that get a colour in the figure, so that each keeps its own.
+    """
+    mark = _other(line)
     shares = ("accuracy", "ci_low", "ci_high", "majority_class", "published")
     values = [
         {
@@ -50,29 +84,29 @@ def _accuracy_panel(name: str, rows: list[dict[str, Any]], models: list[str]) ->
         }
         for row in rows
     ]
-    present = [model for model in models if any(row["model"] == model for row in rows)]
-    metrics = list(dict.fromkeys(row["metric"] for row in rows))
-    scale = alt.Scale(domain=models, range=_cycled(COLOURS, len(models)))
-    shapes = alt.Scale(domain=models, range=_cycled(SHAPES, len(models)))
+    present = [one for one in marks if any(row[mark] == one for row in rows)]
+    lines = _values(rows, line)
+    scale = alt.Scale(domain=marks, range=_cycled(COLOURS, len(marks)))
+    shapes = alt.Scale(domain=marks, range=_cycled(SHAPES, len(marks)))
     base = alt.Chart(alt.InlineData(values=values)).encode(
-        y=alt.Y("metric:N", sort=metrics, title=None, axis=alt.Axis(grid=False)),
-        yOffset=alt.YOffset("model:N", sort=present, scale=alt.Scale(domain=present)),
-        color=alt.Color("model:N", scale=scale, sort=models, title=None),
+        y=alt.Y(f"{line}:N", sort=lines, title=None, axis=alt.Axis(grid=False)),
+        yOffset=alt.YOffset(f"{mark}:N", sort=present, scale=alt.Scale(domain=present)),
+        color=alt.Color(f"{mark}:N", scale=scale, sort=marks, title=None),
     )
     axis = alt.X("accuracy:Q", title=None, scale=alt.Scale(domain=[0, 100]))
-    majorities = list({value["metric"]: value for value in values}.values())
+    majorities = list({value[line]: value for value in values}.values())
     everywhere = alt.Chart(alt.InlineData(values=majorities)).encode(
-        y=alt.Y("metric:N", sort=metrics, title=None)
+        y=alt.Y(f"{line}:N", sort=lines, title=None)
     )
     layers = [
-        everywhere.mark_tick(thickness=1.5, color=SOFT, size=len(present) * MODEL_HEIGHT).encode(
+        everywhere.mark_tick(thickness=1.5, color=SOFT, size=len(present) * MARK_HEIGHT).encode(
             x="majority_class:Q"
         ),
         base.mark_rule(strokeWidth=2).encode(x="ci_low:Q", x2="ci_high:Q"),
         base.mark_point(filled=True, size=60, opacity=1).encode(
-            x=axis, shape=alt.Shape("model:N", scale=shapes, sort=models, title=None)
+            x=axis, shape=alt.Shape(f"{mark}:N", scale=shapes, sort=marks, title=None)
         ),
-        base.mark_tick(thickness=2, size=MODEL_HEIGHT - 2).encode(
+        base.mark_tick(thickness=2, size=MARK_HEIGHT - 2).encode(
             x="published:Q", color=alt.value("#000000")
         ),
         base.mark_text(align="left", fontSize=11).encode(
@@ -82,7 +116,7 @@ def _accuracy_panel(name: str, rows: list[dict[str, Any]], models: list[str]) ->
     n = max(row["n"] for row in rows)
     return alt.layer(*layers).properties(
         width=PLOT_WIDTH,
-        height=len(metrics) * (len(present) * MODEL_HEIGHT + 8),
+        height=len(lines) * (len(present) * MARK_HEIGHT + 8),
         title=alt.Title(f"{name}   (n = {n})", anchor="start", fontSize=13),
     )
 

@@ -1,4 +1,4 @@
-"""Download of a base from the Hugging Face hub: resumable, pinned, checked."""
+"""The Hugging Face hub: what its failures mean, and a base's download, resumable and pinned."""
 
 import logging
 from pathlib import Path
@@ -52,7 +52,8 @@ def download(name: str, base: HubBase, folder: Path) -> dict:
             partial.unlink()
         snapshot_download(base.id, revision=info.sha, local_dir=folder, allow_patterns=wanted)
     except HUB_ERRORS as error:
-        raise _explained(error, name, base) from None
+        instead = "copy the folder here from elsewhere and use source: local"
+        raise explained(error, f"bases.{name}: {base.id}", base.revision, instead) from None
     for path in folder.iterdir():
         if path.is_file() and path.name not in wanted:
             path.unlink()
@@ -75,12 +76,23 @@ def _compare(files: dict, info: ModelInfo, folder: Path) -> None:
             )
 
 
-def _explained(error: Exception, name: str, base: HubBase) -> UserError:
-    """What a failure of the hub means to the user; never the error's own text, which may hold
-    addresses with passwords."""
-    what = f"bases.{name}: {base.id}"
+def explained(error: Exception, what: str, revision: str | None, instead: str) -> UserError:
+    """What a failure of the hub means to the user, with the exit code of a passing one if it is.
+
+    The error's own text is left out, for it may hold addresses with passwords.
+
+    Args:
+        error: one of HUB_ERRORS.
+        what: key and id of what was asked for.
+        revision: the revision that was asked for.
+        instead: what works without the hub.
+    """
     address = urlsplit(constants.ENDPOINT)
     hub = f"the hub at {address.scheme}://{address.netloc.rpartition('@')[2]}"
+    later = (
+        "Check the network and HF_ENDPOINT (a mirror), HF_TOKEN (access) and HF_HUB_OFFLINE in the "
+        f"environment, and run again: files that are complete are kept. Or {instead}."
+    )
     if isinstance(error, HFValidationError):
         return UserError(f"{what} is no hub id, which looks like owner/name.")
     if isinstance(error, GatedRepoError):
@@ -89,7 +101,7 @@ def _explained(error: Exception, name: str, base: HubBase) -> UserError:
             "environment to a token that may read it."
         )
     if isinstance(error, RevisionNotFoundError):
-        return UserError(f"{what} has no revision '{base.revision}' at {hub}.")
+        return UserError(f"{what} has no revision '{revision}' at {hub}.")
     if isinstance(error, RepositoryNotFoundError):
         return UserError(
             f"{what} is not found at {hub}. Is the id right? A private one needs HF_TOKEN in the "
@@ -97,17 +109,10 @@ def _explained(error: Exception, name: str, base: HubBase) -> UserError:
         )
     if isinstance(error, HfHubHTTPError):
         status = error.response.status_code
-        return UserError(f"{what}: {hub} answered {status}. {_LATER}", _exit_code(status))
+        return UserError(f"{what}: {hub} answered {status}. {later}", _exit_code(status))
     return UserError(
-        f"{what}: {hub} cannot be reached ({type(error).__name__}). {_LATER}", TEMPORARY
+        f"{what}: {hub} cannot be reached ({type(error).__name__}). {later}", TEMPORARY
     )
-
-
-_LATER = (
-    "Check the network and HF_ENDPOINT (a mirror), HF_TOKEN (access) and HF_HUB_OFFLINE in the "
-    "environment, and run again: files that are complete are kept. Or copy the folder here from "
-    "elsewhere and use source: local."
-)
 
 
 def _exit_code(status: int) -> int:

@@ -6,6 +6,8 @@ Importing this module sets what the libraries read when they are imported: no hu
 import logging
 import os
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,10 +28,9 @@ from transformers import (  # noqa: E402
 )
 from transformers.utils import logging as transformers_logging  # noqa: E402
 
-from snaketune.bases import check_safetensors  # noqa: E402
+from snaketune.adapters import check_adapter  # noqa: E402
 from snaketune.config.tuning import Quantization  # noqa: E402
 from snaketune.errors import UserError  # noqa: E402
-from snaketune.files import read_json  # noqa: E402
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -37,6 +38,21 @@ if TYPE_CHECKING:
     from snaketune.recipe import Recipe
 
 transformers_logging.disable_progress_bar()
+
+
+@contextmanager
+def without_compiler() -> Iterator[None]:
+    """Let bitsandbytes, which peft imports too, be imported without torch's compiler.
+
+    It hands the compiler some spare kernels at its import. They are for devices without kernels of
+    their own, work uncompiled too, and cost every process the second that the compiler's import
+    takes.
+    """
+    compiler, torch.compile = torch.compile, lambda function=None, **_: function or (lambda f: f)
+    try:
+        yield
+    finally:
+        torch.compile = compiler
 
 
 def use_threads(threads: int | None) -> None:
@@ -105,6 +121,9 @@ def load_model(
 
         config = BitsAndBytesConfig(**quantization.model_dump())
     try:
+        if quantization:
+            with without_compiler():
+                import bitsandbytes  # noqa: F401  (transformers would, with the compiler)
         model = AutoModelForCausalLM.from_pretrained(
             folder,
             dtype=getattr(torch, dtype),
@@ -166,7 +185,8 @@ def load_adapter(model: torch.nn.Module, folder: Path, name: str = "default") ->
     Raises:
         UserError: see `check_adapter`.
     """
-    from peft import PeftModel
+    with without_compiler():
+        from peft import PeftModel
 
     check_adapter(folder)
     if isinstance(model, PeftModel):
@@ -174,25 +194,3 @@ def load_adapter(model: torch.nn.Module, folder: Path, name: str = "default") ->
         model.set_adapter(name, inference_mode=True)
         return model.eval()
     return PeftModel.from_pretrained(model, folder, adapter_name=name).eval()
-
-
-def check_adapter(folder: Path) -> None:
-    """Check that a folder holds a whole adapter.
-
-    Raises:
-        UserError: a file of it is missing or damaged; a damaged one is removed, so that the rule
-            that declares it runs again.
-    """
-    checks = {"adapter_model.safetensors": check_safetensors, "adapter_config.json": read_json}
-    for name, check in checks.items():
-        path = Path(folder) / name
-        if not path.is_file():
-            raise UserError(f"{folder} is not an adapter: {name} is missing.")
-        try:
-            check(path)
-        except (UserError, UnicodeDecodeError) as error:
-            path.unlink()
-            raise UserError(
-                f"{path} was cut off or damaged. It is removed now; run the same command again "
-                "and it is rebuilt."
-            ) from error

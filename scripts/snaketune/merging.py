@@ -10,6 +10,7 @@ from snaketune import loading  # first: it sets what the libraries below read wh
 import torch
 from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
+from snaketune.config.data import PLACEHOLDER
 from snaketune.errors import UserError
 from snaketune.files import read_jsonl, write_json
 from snaketune.folders import adapter_digest, publish, read_source
@@ -34,10 +35,12 @@ def merge(
     so that the adapter is merged into the very weights that it was trained on.
 
     Args:
-        recipe_path: recipe.yaml of the adapter; its dtype is the merged weights'.
+        recipe_path: recipe.yaml of the adapter, or of a combination's first part; its dtype is
+            the merged weights'.
         source_path: source.json of the base.
-        adapter: folder with the adapter.
-        records_path: records whose prompts (and answers, where known) the parity check runs on.
+        adapter: folder with the adapter, trained or combined; the model is called by its name.
+        records_path: records whose prompts (and answers, where known) the parity check runs on;
+            of an empty file, the prompt with nothing filled in.
         out: folder that receives model.safetensors, config, tokenizer, parity.json and, last,
             manifest.json.
 
@@ -67,7 +70,7 @@ def merge(
         {
             "base": source["name"],
             "base_sha256": source["sha256"],
-            "adapter": recipe.adapter,
+            "adapter": adapter.name,
             "adapter_sha256": adapter_digest(
                 adapter, recipe.quantization and recipe.quantization.model_dump()
             ),
@@ -94,7 +97,9 @@ def _parity_texts(
 ) -> list[list[int]]:
     records = [record for record, _ in zip(read_jsonl(path), range(PARITY_PROMPTS), strict=False)]
     if not records:
-        raise UserError(f"{path}: no records, so merged and unmerged weights cannot be compared.")
+        names = PLACEHOLDER.findall(recipe.prompt.user + (recipe.prompt.system or ""))
+        fields = {name: f"{{{name}}}" for name in names}
+        records = [{"id": "prompt", "fields": fields, "label": None}]
     return [encode(tokenizer, *render(recipe.prompt, record)) for record in records]
 
 

@@ -1,14 +1,26 @@
 """The accuracy table as Markdown and as an HTML page that needs nothing besides itself."""
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from snaketune.html import page
-from snaketune.tables import CLEARLY, TableSettings
+from snaketune.tables import CLEARLY, Block, TableSettings
 
-HEAD = ("metric", "model", "accuracy %, 95 % interval", "n", "correct", "unparsed", "errors")
-NUMBERS = ("n", "correct", "unparsed", "errors", "majority", "published", "p")
-TAIL = ("majority %", "published %", "p vs {baseline}")
+HEAD = {
+    "metric": "metric",
+    "model": "model",
+    "accuracy": "accuracy %, 95 % interval",
+    "spread": "mean ± sd %",
+    "n": "n",
+    "correct": "correct",
+    "unparsed": "unparsed",
+    "errors": "errors",
+    "majority": "majority %",
+    "published": "published %",
+    "p": "p vs {baseline}",
+}
+"""Key of a cell → name of its column; `spread` is left out where each record has one response."""
 
 LEGEND = (
     "Accuracy is the share of the n records with a gold answer that the model gets right, with its "
@@ -16,6 +28,10 @@ LEGEND = (
     "(errors) count as wrong. Majority: what answering always with the most frequent gold value "
     "would reach. p: exact McNemar test against {baseline} on the same records. "
     "▲ marks a model that is better than {baseline} with p < {clearly:g}."
+)
+SPREAD_LEGEND = (
+    " Accuracy is that of the first response to each record. Mean ± sd: mean and sample standard "
+    "deviation of the accuracies of each response index by itself."
 )
 
 BODY = """\
@@ -26,66 +42,110 @@ BODY = """\
 {% for section in sections %}
 <h2>{{ section.dataset }} / {{ section.split }}</h2>
 <div class="wide"><table>
-<thead><tr>{% for name in head %}<th scope="col">{{ name }}</th>{% endfor %}</tr></thead>
+<thead><tr>{% for name in head.values() %}<th scope="col">{{ name }}</th>{% endfor %}</tr></thead>
 <tbody>
 {% for row in section.rows %}
 <tr class="{{ 'first ' if loop.changed(row.metric) }}{{ 'beats' if row.beats }}">
-<td>{{ row.metric }}</td><td>{{ row.model }}</td>
-<td>{{ '▲ ' if row.beats }}{{ row.accuracy }}</td><td>{{ row.n }}</td><td>{{ row.correct }}</td>
-<td>{{ row.unparsed }}</td><td>{{ row.errors }}</td><td>{{ row.majority }}</td>
-<td>{{ row.published }}</td><td>{{ row.p }}</td></tr>
+{% for key in head %}
+<td>{{ '▲ ' if key == 'accuracy' and row.beats }}{{ row[key] }}</td>
+{% endfor %}
+</tr>
 {% endfor %}
 </tbody>
 </table></div>
 {% endfor %}
 <p>{{ legend }}</p>
+{% for block in blocks %}
+<h2>{{ block.title }}</h2>
+{% if block.text %}<p>{{ block.text }}</p>
+{% endif %}
+<div class="wide"><table>
+<thead><tr>{% for name in block.head %}<th scope="col">{{ name }}</th>{% endfor %}</tr></thead>
+<tbody>
+{% for row in block.rows %}
+<tr>{% for cell in row %}<td>{{ cell }}</td>{% endfor %}</tr>
+{% endfor %}
+</tbody>
+</table></div>
+{% if block['items'] %}
+<ul>
+{% for item in block['items'] %}
+<li>{{ item }}</li>
+{% endfor %}
+</ul>
+{% endif %}
+{% endfor %}
 """
 
 
-def heading(settings: TableSettings) -> list[str]:
-    """Names of the columns that people see."""
-    return [*HEAD, *(name.format(baseline=settings.baseline) for name in TAIL)]
+def heading(settings: TableSettings, sections: list[dict[str, Any]]) -> dict[str, str]:
+    """Names of the columns that people see, by the key of their cells."""
+    several = _several_responses(sections)
+    return {
+        key: name.format(baseline=settings.baseline)
+        for key, name in HEAD.items()
+        if several or key != "spread"
+    }
 
 
-def legend(settings: TableSettings) -> str:
+def legend(settings: TableSettings, sections: list[dict[str, Any]]) -> str:
     """How to read the table."""
-    return LEGEND.format(baseline=settings.baseline, clearly=CLEARLY)
+    text = LEGEND.format(baseline=settings.baseline, clearly=CLEARLY)
+    return text + (SPREAD_LEGEND if _several_responses(sections) else "")
 
 
-def as_html(settings: TableSettings, sections: list[dict[str, Any]]) -> str:
+def _several_responses(sections: list[dict[str, Any]]) -> bool:
+    return any(row["spread"] != "–" for section in sections for row in section["rows"])
+
+
+def as_html(
+    settings: TableSettings, sections: list[dict[str, Any]], blocks: Iterable[Block] = ()
+) -> str:
     """A self-contained page, readable in light and in dark; all text in it is escaped."""
     return page(
         BODY,
         **settings.model_dump(),
-        head=heading(settings),
-        legend=legend(settings),
+        head=heading(settings, sections),
+        legend=legend(settings, sections),
         sections=sections,
+        blocks=[block._asdict() for block in blocks],
     )
 
 
-def as_markdown(settings: TableSettings, sections: list[dict[str, Any]]) -> str:
-    """The table as Markdown, a section a dataset and split."""
+def as_markdown(
+    settings: TableSettings, sections: list[dict[str, Any]], blocks: Iterable[Block] = ()
+) -> str:
+    """The table as Markdown, a section a dataset and split, and the blocks below it."""
     lines = [f"# {_plain(settings.title)}", ""]
     lines += [f"Run “{_plain(settings.run)}”, scale “{_plain(settings.scale)}”.", ""]
     if settings.note:
         lines += [f"> {_plain(settings.note)}", ""]
-    head = heading(settings)
+    head = heading(settings, sections)
     for section in sections:
         lines += [f"## {_plain(section['dataset'])} / {_plain(section['split'])}", ""]
-        lines += [_line(head), _line([":--", ":--", *["--:"] * (len(head) - 2)])]
-        lines += [_line(_cells(row)) for row in section["rows"]]
-        lines.append("")
-    lines += [_plain(legend(settings)), ""]
+        lines += _table(list(head.values()), [_cells(row, head) for row in section["rows"]])
+    lines += [_plain(legend(settings, sections)), ""]
+    for block in blocks:
+        lines += [f"## {_plain(block.title)}", ""]
+        lines += [_plain(block.text), ""] if block.text else []
+        lines += _table(block.head, block.rows)
+        lines += [*(f"- {_plain(item)}" for item in block.items), *([""] if block.items else [])]
     return "\n".join(lines)
 
 
-def _cells(row: dict[str, Any]) -> list[str]:
-    names = [_plain(row["metric"]), _plain(row["model"])]
-    accuracy = f"{'▲ ' if row['beats'] else ''}{row['accuracy']}"
-    return [*names, accuracy, *(str(row[key]) for key in NUMBERS)]
+def _cells(row: dict[str, Any], head: Iterable[str]) -> list[str]:
+    shown = {**row, "accuracy": f"{'▲ ' if row['beats'] else ''}{row['accuracy']}"}
+    return [str(shown[key]) for key in head]
 
 
-def _line(cells: list[str]) -> str:
+def _table(head: list[str], rows: list[list[str]]) -> list[str]:
+    """Lines of a table with two columns of names and the others of numbers."""
+    marks = [":--", ":--", *["--:"] * (len(head) - 2)]
+    named = [[*map(_plain, row[:2]), *row[2:]] for row in rows]
+    return [_line(head), _line(marks), *map(_line, named), ""]
+
+
+def _line(cells: Iterable[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 

@@ -96,17 +96,19 @@ def _cells(path: Path, form: str, source: TableSource, key: str) -> Iterator[tup
     start = 1
     try:
         for row in reader:
-            if row == names:
+            if not row:
+                pass
+            elif row == names:
                 mend = f"Leave {key}.columns out." if source.columns else "Delete it."
                 raise UserError(
                     f"{path}, line {start}: not a row but the names of the columns. {mend}"
                 )
-            if pick is None:
+            elif pick is None:
                 names = row
                 pick = _picker(names, path, source, key)
             elif len(row) == len(names):
                 yield start, pick(row)
-            elif row:
+            else:
                 raise UserError(
                     f"{path}, line {start}: {len(row)} cells, but the columns are {len(names)}. "
                     f"{_quote_hint(quoting, key)}"

@@ -5,7 +5,10 @@ from itertools import groupby
 from pathlib import Path
 
 from snaketune.errors import UserError
-from snaketune.tables import percent, read_table
+from snaketune.tables import headline, percent, read_table
+
+MOST_MODELS = 12
+"""Lines a dataset and split; a grid may have many more models than a terminal can show."""
 
 
 def summary(results: Path) -> str:
@@ -20,14 +23,9 @@ def summary(results: Path) -> str:
     return "\n\n".join(parts)
 
 
-def is_headline(metric: str) -> bool:
-    """Whether a metric is among the few that the terminal shows."""
-    return metric in ("valid_json", "exact_match") or metric.startswith("field_match:")
-
-
 def _study(path: Path) -> str:
-    rows = [row for row in read_table(path) if is_headline(row["metric"])]
     parts = [path.parent.name]
+    rows = read_table(path)
     for (dataset, split), group in groupby(rows, key=lambda r: (r["dataset"], r["split"])):
         parts.append(_grid(dataset, split, list(group)))
     parts.append(f"  table   {path.with_suffix('.html')}")
@@ -36,16 +34,20 @@ def _study(path: Path) -> str:
 
 
 def _grid(dataset: str, split: str, rows: list[dict]) -> str:
-    """A line a model, a column a metric."""
-    metrics = list(dict.fromkeys(row["metric"] for row in rows))
+    """A line a model, a column a metric; of many models the first ones."""
+    metrics = headline(dict.fromkeys(row["metric"] for row in rows))
     models = list(dict.fromkeys(row["model"] for row in rows))
     by = {(row["model"], row["metric"]): row for row in rows}
     lines = [[f"{dataset} / {split}", "n", *metrics]]
-    for model in models:
+    rest = models[MOST_MODELS - 1 :] if len(models) > MOST_MODELS else []
+    for model in models[: len(models) - len(rest)]:
         found = [by.get((model, metric)) for metric in metrics]
         n = next(row["n"] for row in found if row)
         lines.append([model, str(n), *(_number(row) for row in found)])
-    return "\n".join(f"  {line}" for line in aligned(lines))
+    shown = aligned(lines)
+    if rest:
+        shown.append(f"and {len(rest)} more models, see the table")
+    return "\n".join(f"  {line}" for line in shown)
 
 
 def _number(row: dict | None) -> str:

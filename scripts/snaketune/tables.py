@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterable
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from snaketune.config.common import Name, Strict
 from snaketune.config.study import Published
@@ -28,18 +28,40 @@ COLUMNS = (
     "accuracy",
     "ci_low",
     "ci_high",
+    "mean",
+    "sd",
     "majority_class",
     "published",
     "p_vs_base",
     "responses_per_record",
     "recipe_hash",
 )
-SHARES = ("accuracy", "ci_low", "ci_high", "majority_class", "published", "p_vs_base")
+SHARES = (
+    "accuracy",
+    "ci_low",
+    "ci_high",
+    "mean",
+    "sd",
+    "majority_class",
+    "published",
+    "p_vs_base",
+)
 """Columns with numbers from 0 to 1; empty where there is none."""
 COUNTS = ("n", "correct", "unparsed", "errors", "responses_per_record")
 
 CLEARLY = 0.01
 """A model that is more often right than the baseline, with a p below this, is marked."""
+
+
+class Block(NamedTuple):
+    """A part of the page below the table: heading, paragraph, table, list; text and list may be
+    empty."""
+
+    title: str
+    text: str
+    head: list[str]
+    rows: list[list[str]]
+    items: list[str]
 
 
 class TableSettings(Strict):
@@ -125,6 +147,22 @@ def _typed(row: dict[str, str]) -> dict[str, Any]:
     return {**row, **shares, **{c: int(row[c]) for c in COUNTS}}
 
 
+def are_readings(metrics: Iterable[str]) -> bool:
+    """Whether a dataset's metrics are readings of a label; those of JSON have valid_json."""
+    return "valid_json" not in metrics
+
+
+def headline(metrics: Iterable[str]) -> list[str]:
+    """Of a dataset's metrics in their order, the few that a terminal shows.
+
+    JSON: valid_json, the fields and exact_match; labels: the first reading.
+    """
+    names = list(metrics)
+    if are_readings(names):
+        return names[:1]
+    return [n for n in names if n in ("valid_json", "exact_match") or n.startswith("field_match:")]
+
+
 def percent(share: float | None) -> str:
     """`97.3`, or a dash where there is no number."""
     return "–" if share is None else f"{100 * share:.1f}"
@@ -138,6 +176,11 @@ def with_interval(row: dict) -> str:
     return f"{percent(row['accuracy'])} [{low}, {high}]"
 
 
+def with_spread(row: dict) -> str:
+    """`97.1 ± 0.6`, in percent; a dash where each record has one response."""
+    return "–" if row["mean"] is None else f"{percent(row['mean'])} ± {percent(row['sd'])}"
+
+
 def p_value(p: float | None) -> str:
     """A p to two digits; tiny ones as a bound, since their digits mean nothing."""
     if p is None:
@@ -149,7 +192,7 @@ def sections(rows: list[dict], baseline: str) -> list[dict[str, Any]]:
     """The table as people read it: a section a dataset and split, with the cells as text.
 
     Each section is {"dataset", "split", "rows"}; each row has metric, model, accuracy, n, correct,
-    unparsed, errors, majority, published, p and `beats`: it is clearly better than the baseline.
+    unparsed, errors, spread, majority, published, p and `beats`: clearly better than the baseline.
     """
     base = {
         (row["dataset"], row["split"], row["metric"]): row["accuracy"]
@@ -176,6 +219,7 @@ def _cells(row: dict, base: float | None) -> dict[str, Any]:
         "correct": row["correct"],
         "unparsed": row["unparsed"],
         "errors": row["errors"],
+        "spread": with_spread(row),
         "majority": percent(row["majority_class"]),
         "published": percent(row["published"]),
         "p": p_value(p),

@@ -3,7 +3,6 @@
 import csv
 import logging
 import shutil
-import time
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -12,9 +11,10 @@ from snaketune import loading  # first: it sets what the libraries below read wh
 # isort: split
 import datasets
 import torch
-from peft import LoraConfig, load_peft_weights, set_peft_model_state_dict
+
+with loading.without_compiler():
+    from peft import LoraConfig, load_peft_weights, set_peft_model_state_dict
 from transformers import (
-    PreTrainedModel,
     PreTrainedTokenizerBase,
     ProgressCallback,
     TrainerState,
@@ -23,7 +23,7 @@ from transformers.trainer import TRAINER_STATE_NAME
 from trl import SFTConfig, SFTTrainer
 from trl.trainer import utils as trl_utils
 
-from snaketune import devices
+from snaketune import devices, packing
 from snaketune.checkpoints import (
     SEPARATOR,
     MarkComplete,
@@ -38,6 +38,7 @@ from snaketune.errors import UserError
 from snaketune.files import digest, read_jsonl, sha256_file, whole, write_json
 from snaketune.folders import move, read_source
 from snaketune.measuring import git_commit, peak_memory_mb, versions
+from snaketune.progress import Clock, Progress
 from snaketune.prompts import check_prompt_gate
 from snaketune.recipe import Recipe, read_recipe, recipe_hash
 
@@ -47,9 +48,6 @@ IGNORED = -100
 """Label of a token that carries no loss, as torch's cross entropy has it."""
 
 LOSS_COLUMNS = ("step", "epoch", "loss", "eval_loss", "learning_rate", "grad_norm")
-
-PACKING_TOLERANCE = {"float32": 1e-3, "float16": 5e-2, "bfloat16": 2e-1}
-"""Largest difference of two logits that only rounding explains, in standard deviations."""
 
 
 def train(
@@ -100,7 +98,7 @@ def train(
     lock = Path(checkpoints) / f"{name}.lock"
     with devices.joined(), alone(lock) if devices.is_first() else nullcontext():
         start = devices.from_first(lambda: usable_checkpoint(run_folder))
-        clock = _Clock(seconds_before(start))
+        clock = Clock(seconds_before(start))
         trainer = build_trainer(recipe, source, tokenizer, sets, run_folder, clock)
         if devices.is_first():
             remove_other_runs(run_folder)
@@ -186,7 +184,7 @@ def _refuse_truncation(rows: list[dict], longest: int, path: Path) -> None:
 
 def build_trainer(
     recipe: Recipe, source: dict, tokenizer: PreTrainedTokenizerBase, sets: dict,
-    run_folder: Path, clock: "_Clock",
+    run_folder: Path, clock: "Clock",
 ) -> SFTTrainer:  # fmt: skip
     """TRL's trainer for a recipe.
 
@@ -199,7 +197,7 @@ def build_trainer(
     datasets.disable_progress_bars()
     model = loading.load_base(source, recipe)
     if recipe.training.packing:
-        _check_and_report_packing(model, recipe)
+        packing.check_and_report(model, recipe)
     if loading.device() == "cpu":
         _score_answers_only()
     try:
@@ -217,7 +215,7 @@ def build_trainer(
         if weight.requires_grad:
             weight.data = weight.data.float()
     trainer.remove_callback(ProgressCallback)
-    trainer.add_callback(_Progress())
+    trainer.add_callback(Progress())
     trainer.add_callback(MarkComplete(clock))
     return trainer
 
@@ -250,7 +248,7 @@ def accumulation(recipe: Recipe, device_count: int) -> int:
 
 def _sft_config(recipe: Recipe, run_folder: Path, evaluate: bool) -> SFTConfig:
     """The recipe's own keys, and what is the same for every run."""
-    packing = recipe.training.packing
+    packed = recipe.training.packing
     training = recipe.training.model_dump()
     training["gradient_accumulation_steps"] = accumulation(recipe, devices.count())
     config = SFTConfig(
@@ -263,7 +261,7 @@ def _sft_config(recipe: Recipe, run_folder: Path, evaluate: bool) -> SFTConfig:
         data_seed=recipe.training.seed,
         eval_packing=False,
         # padding-free rows have no padding, and no mask that would tell padding from text
-        include_num_input_tokens_seen="all" if packing else "non_padding",
+        include_num_input_tokens_seen="all" if packed else "non_padding",
         use_cpu=loading.device() == "cpu",
         dataloader_pin_memory=loading.device() != "cpu",
         # every weight of the adapter has a gradient in every step
@@ -278,60 +276,13 @@ def _sft_config(recipe: Recipe, run_folder: Path, evaluate: bool) -> SFTConfig:
     return config
 
 
-def _check_and_report_packing(model: PreTrainedModel, recipe: Recipe) -> None:
-    difference = check_packing(model, recipe)
-    log.info("Packed records differ from single ones by %.1g standard deviations.", difference)
-    rows = recipe.training.per_device_train_batch_size
-    if rows > 1 and recipe.attn_implementation != "flash_attention_2":
-        log.warning(
-            "training.packing joins %d rows of %d tokens into one, and %s takes time and memory "
-            "by the square of its length: set per_device_train_batch_size to 1.",
-            rows,
-            recipe.training.max_length,
-            recipe.attn_implementation,
-        )
-
-
-@torch.no_grad()
-def check_packing(model: PreTrainedModel, recipe: Recipe) -> float:
-    """Check that two texts packed in one row, told apart by their positions, do not see each other.
-
-    Packing as in TRL's best-fit decreasing, padding-free rows (Krell et al. 2021; Ding et al.
-    2024) is free of contamination only where the attention kernel parts the texts.
-
-    Returns:
-        The largest difference of a logit from that of the text alone, in standard deviations.
-
-    Raises:
-        UserError: the difference is more than rounding explains.
-    """
-    generator = torch.Generator().manual_seed(0)
-    texts = [
-        torch.randint(model.config.vocab_size, (1, n), generator=generator).to(model.device)
-        for n in (13, 8)
-    ]
-    alone = torch.cat([model(text, use_cache=False).logits for text in texts], dim=1)
-    positions = torch.cat([torch.arange(text.shape[1]) for text in texts])[None].to(model.device)
-    row = torch.cat(texts, dim=1)
-    packed = model(row, position_ids=positions, use_cache=False).logits
-    difference = ((packed - alone).abs().max() / alone.float().std()).item()
-    if difference > PACKING_TOLERANCE[recipe.dtype]:
-        raise UserError(
-            f"training.packing: with attn_implementation {recipe.attn_implementation} packed "
-            f"records see each other (logits differ by {difference:.2g} standard deviations). "
-            "Set packing: false, or attn_implementation to one that parts them, as sdpa or "
-            "flash_attention_2 do for most models."
-        )
-    return difference
-
-
 def _evaluate_at_end(trainer: SFTTrainer) -> None:
     last = [row["step"] for row in trainer.state.log_history if "eval_loss" in row]
     if trainer.eval_dataset is not None and last[-1:] != [trainer.state.global_step]:
         trainer.evaluate()
 
 
-def _metrics(trainer: SFTTrainer, records: datasets.Dataset, clock: "_Clock") -> dict:
+def _metrics(trainer: SFTTrainer, records: datasets.Dataset, clock: "Clock") -> dict:
     history, state, seconds = trainer.state.log_history, trainer.state, clock()
     samples = round(state.epoch * len(records))
     batch, added = trainer.args.train_batch_size, trainer.args.gradient_accumulation_steps
@@ -392,38 +343,3 @@ def _write_losses(history: list[dict], path: Path) -> None:
         writer = csv.DictWriter(file, LOSS_COLUMNS)
         writer.writeheader()
         writer.writerows(rows[step] for step in sorted(rows))
-
-
-class _Clock:
-    """Seconds of training, over all parts of an interrupted run."""
-
-    def __init__(self, before: float):
-        self.before = before
-        self.started = time.monotonic()
-
-    def start(self) -> None:
-        self.started = time.monotonic()
-
-    def __call__(self) -> float:
-        return self.before + time.monotonic() - self.started
-
-
-class _Progress(ProgressCallback):
-    """transformers' bar, with the loss at its end and in the log instead of lines between."""
-
-    def on_step_end(self, args, state, control, **kwargs):
-        """The last step is logged wherever it falls: no run is without a loss."""
-        super().on_step_end(args, state, control, **kwargs)
-        control.should_log |= state.global_step >= state.max_steps
-        return control
-
-    def on_prediction_step(self, args, state, control, eval_dataloader=None, **kwargs):
-        """No second bar for an evaluation of seconds."""
-
-    def on_log(self, args, state, control, logs=None, **kwargs):
-        shown = {key: f"{logs[key]:.4f}" for key in ("loss", "eval_loss") if key in logs}
-        if shown:
-            text = ", ".join(f"{key} {value}" for key, value in shown.items())
-            log.info("Step %d of %d: %s", state.global_step, state.max_steps, text)
-        if self.training_bar is not None:
-            self.training_bar.set_postfix(shown)

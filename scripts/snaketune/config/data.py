@@ -13,6 +13,10 @@ PLACEHOLDER = re.compile(r"\{([^\W\d]\w*)\}")
 """`{field}` in a prompt; any other brace, as in a JSON example, stands for itself."""
 
 
+CLAUSE_MARK = re.compile(r"[.,;:!?\n。，；：！？、．]")
+"""What ends a clause of a reply."""
+
+
 class Split(Strict):
     """What goes to each split; records of one group stay together.
 
@@ -171,6 +175,19 @@ class LabelExtract(Strict):
     def metric_names(self) -> list[str]:
         """What a reply is measured by, in the order of the tables."""
         return list(self.readings)
+
+    @model_validator(mode="after")
+    def _readable(self) -> "LabelExtract":
+        for label in self.labels:
+            if CLAUSE_MARK.search(label) or not label.strip():
+                raise ValueError(f"labels: '{label}' is blank or holds a mark that ends a clause")
+        if len({label.casefold() for label in self.labels}) < len(self.labels):
+            raise ValueError("labels: two are alike but for upper and lower case")
+        for taken in {"unparsed", "error"} & set(self.labels):
+            raise ValueError(f"labels: '{taken}' is the name of an outcome; use another word")
+        if "valid_json" in self.readings:
+            raise ValueError("readings: 'valid_json' is a metric of replies in JSON; rename it")
+        return self
 
     @model_validator(mode="after")
     def _mapped_labels(self) -> "LabelExtract":

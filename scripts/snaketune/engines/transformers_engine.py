@@ -19,6 +19,7 @@ from transformers import (
     TopPLogitsWarper,
 )
 
+from snaketune.adapters import check_adapter
 from snaketune.config.tuning import Sampling
 from snaketune.engines import Request, Response
 from snaketune.engines.weights import SharedWeights
@@ -215,7 +216,7 @@ def open_engines(
     def engine(adapter: Path | None) -> TransformersEngine:
         model_id, model_sha256 = name, sha256
         if adapter:
-            loading.check_adapter(adapter)
+            check_adapter(adapter)
             quantization = how["quantization"] and how["quantization"].model_dump()
             model_id = f"{name}+{adapter.name}"
             model_sha256 = digest([sha256, adapter_digest(adapter, quantization)])

@@ -1,0 +1,158 @@
+"""One request and its answer, and which failures may pass."""
+
+import asyncio
+import json
+import os
+from dataclasses import dataclass
+
+import httpx2
+import openai
+
+from snaketune.chat.waits import seconds_asked
+from snaketune.chat.wire import Body, read_body, server_message
+from snaketune.config.services import Endpoint
+from snaketune.errors import UserError
+
+PASSING = {408, 409, 425, 429}
+"""Statuses that may pass, with all from 500 on; the others below 500 are refusals."""
+UNBILLED = {"timeout", "lost", "torn"}
+"""Statuses of tries that the server may bill although no bill came."""
+CONNECT_SECONDS = 10.0
+UNREACHED = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ProxyError)
+MENDS = {
+    400: "Check its model, its extra_body and the sampling.",
+    401: "Check the key in {key}.",
+    402: "Its account has too little money.",
+    403: "Check what the key in {key} may do.",
+    404: "Check its base_url and model.",
+    422: "Check its model, its extra_body and the sampling.",
+    429: "Its account has too little money.",
+}
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A try that failed, which may pass."""
+
+    status: str
+    """The HTTP status, or one word."""
+    reason: str
+    retry_after: float | None = None
+    """Seconds that the server asks to wait."""
+    redraw: bool = False
+    """The server worked, so that only other draws can help."""
+
+
+class ManyRefused(Exception):
+    """The server refused a request for several choices; one choice may be refused too."""
+
+
+def read_key(name: str, endpoint: Endpoint) -> str | None:
+    """The endpoint's key, from the environment; None where it asks for none.
+
+    Raises:
+        UserError: the variable is missing, or cannot be a key; its value is not shown.
+    """
+    variable = endpoint.api_key_env
+    if variable is None:
+        return None
+    key = os.environ.get(variable, "").strip()
+    if not key:
+        raise UserError(
+            f"endpoint {name}: the environment variable {variable} is not set; it holds the key."
+        )
+    if not key.isascii() or not key.isprintable() or " " in key:
+        raise UserError(
+            f"endpoint {name}: the environment variable {variable} holds no key: there are blanks "
+            "or other characters in it that no key has."
+        )
+    return key
+
+
+class Exchange:
+    """The connections to one endpoint. Use as an async context manager."""
+
+    def __init__(self, name: str, endpoint: Endpoint):
+        self.name, self.endpoint = name, endpoint
+        self.answered = False
+        """Whether the server has ever answered, if only with an error."""
+
+    async def __aenter__(self) -> "Exchange":
+        endpoint = self.endpoint
+        # The library sends a key in any case, and a server that asks for none does not look.
+        key = read_key(self.name, endpoint) or "none"
+        timeout = httpx2.Timeout(endpoint.timeout, connect=min(CONNECT_SECONDS, endpoint.timeout))
+        limits = httpx2.Limits(
+            max_connections=endpoint.concurrency, max_keepalive_connections=endpoint.concurrency
+        )
+        # Without these the library would send what the environment has for OpenAI's own address.
+        headers = {
+            "Authorization": f"Bearer {key}",
+            "OpenAI-Organization": openai.Omit(),
+            "OpenAI-Project": openai.Omit(),
+        }
+        self._api = openai.AsyncOpenAI(
+            base_url=endpoint.base_url,
+            api_key=key,
+            default_headers=headers,
+            max_retries=0,
+            http_client=openai.DefaultAsyncHttpxClient(timeout=timeout, limits=limits),
+        )
+        return self
+
+    async def __aexit__(self, *error) -> None:
+        await self._api.close()
+
+    async def post(self, body: dict) -> Body | Failed:
+        """Send a chat request; its answer's body, or why there is none.
+
+        Raises:
+            UserError: the server refuses for good: 400, 401, 402, 403, 404, 422 and the like.
+            ManyRefused: the server refuses this request, which wants several choices.
+        """
+        try:
+            async with asyncio.timeout(self.endpoint.timeout):
+                # The bare response: parsing it into the library's models costs more than asking.
+                response = await self._api.post(
+                    "/chat/completions", cast_to=httpx2.Response, body=body
+                )
+            self.answered = True
+            return read_body(json.loads(response.content), body)
+        except openai.APIStatusError as error:
+            self.answered = True
+            return self._failed(error, body.get("n", 1))
+        except TimeoutError:
+            return self._timeout()
+        except openai.APIConnectionError as error:
+            cause = error.__cause__
+            if isinstance(cause, UNREACHED):
+                return Failed("unreached", f"no connection: {cause or type(cause).__name__}")
+            if isinstance(error, openai.APITimeoutError):
+                return self._timeout()
+            return Failed("lost", f"connection lost: {type(cause).__name__}")
+        except ValueError as error:
+            return Failed("torn", f"answer is not whole: {type(error).__name__}")
+
+    def _timeout(self) -> Failed:
+        return Failed("timeout", f"no answer in {self.endpoint.timeout:g} s")
+
+    def _failed(self, error: openai.APIStatusError, n: int) -> Failed:
+        status, said = error.status_code, self._said(error)
+        if status in (400, 422) and n > 1:
+            raise ManyRefused
+        broke = status == 429 and error.code == "insufficient_quota"
+        if (status in PASSING or status >= 500) and not broke:
+            wait = seconds_asked(error.response.headers.get("retry-after"))
+            asked = f", wait {wait:.0f} s" if wait else ""
+            return Failed(str(status), f"status {status}{asked}: {said}", wait)
+        key = self.endpoint.api_key_env or "an environment variable that api_key_env names"
+        raise UserError(
+            f"endpoint {self.name} ({self.endpoint.base_url}) refused with status {status}: "
+            f"{said} {MENDS.get(status, '').format(key=key)} All answers are kept."
+        )
+
+    def _said(self, error: openai.APIStatusError) -> str:
+        """The server's message, without the key, which some servers repeat."""
+        said = server_message(error.body if error.body is not None else error.response.text)
+        key = read_key(self.name, self.endpoint)
+        return said.replace(key, "[key]") if key else said

@@ -1,0 +1,127 @@
+"""Splits of a dataset: by shares of its groups, or as its source gives them; what they hold."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable
+from itertools import combinations
+from typing import Literal
+
+from snaketune.config.data import Split
+from snaketune.errors import UserError
+from snaketune.records import SPLITS, content_digest
+
+
+class Outline:
+    """What splitting and counting need of all records, a list for each part.
+
+    Lists of texts, for a million small objects would keep the garbage collector busy.
+    """
+
+    def __init__(self, records: Iterable[dict]):
+        self.groups: list[str] = []
+        self.contents: list[bytes] = []
+        self.has_gold: list[bool] = []
+        self.splits: list[str | None] = []
+        self.without_split: str | None = None
+        for record in records:
+            self.groups.append(record["group"])
+            self.contents.append(content_digest(record))
+            self.has_gold.append(record["label"] is not None)
+            self.splits.append(record.get("split"))
+            if self.without_split is None and self.splits[-1] is None:
+                self.without_split = record["id"]
+
+
+def split(records: Outline, settings: Split | Literal["given"]) -> list[str]:
+    """The split of each record: the one that it names, or one by shares.
+
+    By shares, whole groups are dealt out. They come in an order hashed from the seed, the large
+    ones (by powers of two) first, and each goes where it leaves the split least filled in
+    proportion to its target. So the sizes come as near to the shares as whole groups allow, no
+    split gets all the large groups, and the result depends neither on the order of the records
+    nor on the machine. Every split with a share gets at least one group.
+
+    Raises:
+        UserError: no record, fewer groups than splits with a share, or `given` and a record that
+            names no split.
+    """
+    if settings == "given":
+        if records.without_split is not None:
+            raise UserError(
+                f"split: given, but record '{records.without_split}' names no split. Add \"split\" "
+                "to each record of the source, or state shares."
+            )
+        return [name for name in records.splits if name is not None]
+    shares = {name: getattr(settings, name) for name in SPLITS}
+    shares = {name: share for name, share in shares.items() if share > 0}
+    sizes = Counter(records.groups)
+    if len(sizes) < len(shares):
+        raise UserError(
+            f"{len(records.groups)} records in {len(sizes)} groups cannot be split into "
+            f"{', '.join(shares)}: each needs a group of its own. Give more data, or set a share "
+            "to 0."
+        )
+    home = _assign(sizes, shares, settings.seed)
+    return [home[group] for group in records.groups]
+
+
+def _assign(sizes: Counter[str], shares: dict[str, float], seed: int) -> dict[str, str]:
+    def turn(group: str) -> tuple[int, str]:
+        return -sizes[group].bit_length(), hashlib.sha256(f"{seed} {group}".encode()).hexdigest()
+
+    order = sorted(sizes, key=turn)
+    filled = dict.fromkeys(shares, 0)
+    home = {}
+    for group in order:
+        name = min(shares, key=lambda s: (filled[s] + sizes[group]) / shares[s])
+        home[group] = name
+        filled[name] += sizes[group]
+    for empty in (name for name in shares if not filled[name]):
+        counts = Counter(home.values())
+        richest = max(counts, key=lambda s: counts[s])
+        home[next(group for group in reversed(order) if home[group] == richest)] = empty
+    return home
+
+
+def quality(records: Outline, homes: list[str], counts: dict, source: dict) -> dict:
+    """What is known of a dataset's splits; the two leakage figures should be 0.
+
+    Args:
+        records: outline of all clean records.
+        homes: the split of each of them.
+        counts: what `clean` counted.
+        source: the facts of where the records come from.
+
+    Returns:
+        `source`, the counts of `clean` without its list, then per split `records`, `groups` and
+        `without_gold`, and `leakage`: groups that stand in more than one split (`groups`) and
+        contents asked in more than one split (`prompts`).
+    """
+    sizes = Counter(homes)
+    no_gold = Counter(home for home, gold in zip(homes, records.has_gold, strict=True) if not gold)
+    groups, contents = _by_home(homes, records.groups), _by_home(homes, records.contents)
+    return {
+        "source": source,
+        **{key: value for key, value in counts.items() if key != "conflicts"},
+        "splits": {
+            name: {
+                "records": sizes[name],
+                "groups": len(groups[name]),
+                "without_gold": no_gold[name],
+            }
+            for name in SPLITS
+        },
+        "leakage": {"groups": _shared(groups), "prompts": _shared(contents)},
+    }
+
+
+def _by_home(homes: list[str], values: list) -> dict[str, set]:
+    members: dict[str, set] = {name: set() for name in SPLITS}
+    for home, value in zip(homes, values, strict=True):
+        members[home].add(value)
+    return members
+
+
+def _shared(members: dict[str, set]) -> int:
+    """How many stand in more than one of the sets."""
+    return len(set().union(*(a & b for a, b in combinations(members.values(), 2))))

@@ -10,13 +10,20 @@ from snaketune.tinybase.settings import PretrainSettings
 LARGEST_SANE_LEARNING_RATE = 0.01
 
 
-class TinyBase(Strict):
+class AnyBase(Strict):
+    """What every base may have."""
+
+    chat_template: str | None = None
+    """File with a Jinja chat template that stands in for the base's own, in training and asking."""
+
+
+class TinyBase(AnyBase):
     """The tiny base that ships with the project (resources/tiny-base)."""
 
     source: Literal["tiny"]
 
 
-class LocalBase(Strict):
+class LocalBase(AnyBase):
     """A model folder on this machine, as `save_pretrained` writes it."""
 
     source: Literal["local"]
@@ -24,7 +31,7 @@ class LocalBase(Strict):
     trust_remote_code: bool = False
 
 
-class HubBase(Strict):
+class HubBase(AnyBase):
     """A model of the Hugging Face hub; the revision is pinned here or recorded at download."""
 
     source: Literal["hub"]
@@ -40,7 +47,7 @@ class HubBase(Strict):
         return self
 
 
-class PretrainedBase(Strict):
+class PretrainedBase(AnyBase):
     """A tiny base pretrained here from random weights (the rule pretrain_tiny_base)."""
 
     source: Literal["pretrain"]

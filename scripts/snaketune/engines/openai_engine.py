@@ -167,4 +167,3 @@ def _missing(requests: list[Request], known: Container[str]) -> Iterator[list[Re
                 missing.append(request)
         if missing:
             yield missing
-

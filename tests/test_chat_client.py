@@ -9,12 +9,12 @@ import time
 from email.utils import formatdate
 
 import pytest
-from asking import PRICE, ask_all, asks, endpoint, lines, messages, settled
+from asking import DRAWN, PRICE, ask_all, asks, endpoint, lines, messages, settled
 from chat_server import KEY, chat_server
 from tuning import SCRIPTS
 
 from snaketune.chat import waits
-from snaketune.chat.client import HOPELESS, Answer
+from snaketune.chat.client import HOPELESS, Answer, Failure
 from snaketune.chat.ledger import Spending, Spent
 from snaketune.chat.waits import seconds_asked, wait_before
 from snaketune.chat.wire import Ask, most_tokens, request_body, server_message, share_out
@@ -139,6 +139,23 @@ def test_a_refusal_stops_everything_at_once_with_the_servers_words(
     assert options.get("refuse", [0, "Not for you: Bearer [key]"])[1] in said
     assert mend in said and KEY not in said
     assert {line["status"] for line in settled(tmp_path)} == {"refused"}
+
+
+def test_a_refusal_ends_the_waits_of_others_who_then_ask_no_more(tmp_path):
+    with chat_server(fault={"429": 1}, retry_after="60", poison="毒", latency=0.2) as server:
+        start = time.monotonic()
+        with pytest.raises(UserError, match="毒 is not allowed"):
+            ask_all(server, tmp_path, [*asks(5), Ask(messages("毒"), DRAWN)])
+        assert time.monotonic() - start < 30
+        assert server.stats()["requests"] == 6
+
+
+def test_a_success_between_failures_keeps_it_going(tmp_path):
+    """More are given up than HOPELESS, but never so many in a row."""
+    with chat_server(fault={"500": 0.6}) as server:
+        answers = ask_all(server, tmp_path, asks(80), attempts=1)
+    failed = sum(isinstance(answer, Failure) for answer in answers)
+    assert HOPELESS < failed < 80
 
 
 def test_a_wrong_address_is_a_refusal(tmp_path):

@@ -17,7 +17,7 @@ from snaketune.chat import waits
 from snaketune.chat.client import HOPELESS, Answer, Failure
 from snaketune.chat.ledger import Spending, Spent
 from snaketune.chat.waits import seconds_asked, wait_before
-from snaketune.chat.wire import Ask, most_tokens, request_body, server_message, share_out
+from snaketune.chat.wire import Ask, most_tokens, read_body, request_body, server_message, share_out
 from snaketune.config.tuning import Sampling
 from snaketune.errors import UserError
 
@@ -272,6 +272,23 @@ def test_a_proxy_of_the_environment_is_used(tmp_path, monkeypatch):
             UserError, match=r"No such address: POST http://nowhere\.invalid/v1/chat"
         ):
             ask_all("http://nowhere.invalid/v1", tmp_path, asks(1))
+
+
+def test_what_an_answer_may_hold():
+    body = {"model": "m", "messages": messages(1), "max_tokens": 9}
+    choice = {
+        "message": {"content": "半\ud83d对\ud83d\ude00", "reasoning": "想"},
+        "finish_reason": None,
+    }
+    found = read_body({"choices": [choice]}, body)
+    assert found.choices[0].text == "半\ufffd对\U0001f600" and found.choices[0].reasoning == "想"
+    assert found.choices[0].finish_reason == "stop" and found.model == "m"
+    assert found.usage.estimated and found.usage.completion_tokens == 9
+    assert read_body({"error": {"message": "overloaded"}}, body).error == "overloaded"
+    assert read_body({"choices": None}, body).choices == ()
+    for torn in ([], "text", {"choices": [1]}, {"choices": [{}]}, {"choices": [], "usage": 3}):
+        with pytest.raises(ValueError, match="no chat completion"):
+            read_body(torn, body)
 
 
 def test_messages_of_servers_are_one_short_line():

@@ -204,6 +204,9 @@ class Connection(asyncio.Protocol):
         server = self.server
         server.under_way -= 1
         server.last = time.monotonic()
+        poison = server.options.poison
+        if poison and poison in body["messages"][-1]["content"]:
+            return self.send(400, error(f"{poison} is not allowed", "bad_request"))
         if server.options.n == "refuse" and body.get("n", 1) > 1:
             return self.send(400, error("n must be 1", "invalid_n"))
         if fault in UNSENT:
@@ -299,6 +302,7 @@ def arguments() -> argparse.ArgumentParser:
     add("--n", choices=["give", "refuse", "ignore", "fewer"], default="give")
     add("--key", help="asked for as Bearer; others get 401")
     add("--refuse", nargs=2, metavar=("STATUS", "MESSAGE"), help="what everything gets")
+    add("--poison", help="400 for requests whose last message has this")
     add("--reasoning", action="store_true", help="replies have reasoning_content")
     add("--served-model", default=MODEL)
     add("--no-usage", action="store_true")

@@ -9,15 +9,15 @@ import time
 from email.utils import formatdate
 
 import pytest
-from asking import PRICE, ask_all, asks, endpoint, lines, messages, settled
+from asking import DRAWN, PRICE, ask_all, asks, endpoint, lines, messages, settled
 from chat_server import KEY, chat_server
 from tuning import SCRIPTS
 
 from snaketune.chat import waits
-from snaketune.chat.client import HOPELESS, Answer
+from snaketune.chat.client import HOPELESS, Answer, Failure
 from snaketune.chat.ledger import Spending, Spent
 from snaketune.chat.waits import seconds_asked, wait_before
-from snaketune.chat.wire import Ask, most_tokens, request_body, server_message, share_out
+from snaketune.chat.wire import Ask, most_tokens, read_body, request_body, server_message, share_out
 from snaketune.config.tuning import Sampling
 from snaketune.errors import UserError
 
@@ -141,6 +141,23 @@ def test_a_refusal_stops_everything_at_once_with_the_servers_words(
     assert {line["status"] for line in settled(tmp_path)} == {"refused"}
 
 
+def test_a_refusal_ends_the_waits_of_others_who_then_ask_no_more(tmp_path):
+    with chat_server(fault={"429": 1}, retry_after="60", poison="毒", latency=0.2) as server:
+        start = time.monotonic()
+        with pytest.raises(UserError, match="毒 is not allowed"):
+            ask_all(server, tmp_path, [*asks(5), Ask(messages("毒"), DRAWN)])
+        assert time.monotonic() - start < 30
+        assert server.stats()["requests"] == 6
+
+
+def test_a_success_between_failures_keeps_it_going(tmp_path):
+    """More are given up than HOPELESS, but never so many in a row."""
+    with chat_server(fault={"500": 0.6}) as server:
+        answers = ask_all(server, tmp_path, asks(80), attempts=1)
+    failed = sum(isinstance(answer, Failure) for answer in answers)
+    assert HOPELESS < failed < 80
+
+
 def test_a_wrong_address_is_a_refusal(tmp_path):
     with chat_server() as server, pytest.raises(UserError, match=r"404: .*base_url and model"):
         ask_all(f"http://127.0.0.1:{server.port}/v2", tmp_path, asks(1))
@@ -255,6 +272,23 @@ def test_a_proxy_of_the_environment_is_used(tmp_path, monkeypatch):
             UserError, match=r"No such address: POST http://nowhere\.invalid/v1/chat"
         ):
             ask_all("http://nowhere.invalid/v1", tmp_path, asks(1))
+
+
+def test_what_an_answer_may_hold():
+    body = {"model": "m", "messages": messages(1), "max_tokens": 9}
+    choice = {
+        "message": {"content": "半\ud83d对\ud83d\ude00", "reasoning": "想"},
+        "finish_reason": None,
+    }
+    found = read_body({"choices": [choice]}, body)
+    assert found.choices[0].text == "半\ufffd对\U0001f600" and found.choices[0].reasoning == "想"
+    assert found.choices[0].finish_reason == "stop" and found.model == "m"
+    assert found.usage.estimated and found.usage.completion_tokens == 9
+    assert read_body({"error": {"message": "overloaded"}}, body).error == "overloaded"
+    assert read_body({"choices": None}, body).choices == ()
+    for torn in ([], "text", {"choices": [1]}, {"choices": [{}]}, {"choices": [], "usage": 3}):
+        with pytest.raises(ValueError, match="no chat completion"):
+            read_body(torn, body)
 
 
 def test_messages_of_servers_are_one_short_line():

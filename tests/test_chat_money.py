@@ -93,6 +93,8 @@ sys.path[:0] = sys.argv[3:]
 from pathlib import Path
 from asking import PRICE, ask_all, asks
 from snaketune.chat.budget import BudgetReached
+print("ready", flush=True)
+sys.stdin.readline()
 try:
     ask_all(sys.argv[1], Path(sys.argv[2]), asks(100), price=PRICE, budget=0.03)
 except BudgetReached:
@@ -101,8 +103,13 @@ except BudgetReached:
     with chat_server(latency=0.005) as server:
         command = [sys.executable, "-c", code, server.address, str(tmp_path)]
         command += [str(SCRIPTS), str(SCRIPTS.parent / "tests")]
-        runs = [subprocess.Popen(command, env=os.environ) for _ in range(2)]
-        assert [run.wait(60) for run in runs] == [3, 3]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        runs = [subprocess.Popen(command, env=os.environ, **pipes) for _ in range(2)]
+        assert [run.stdout.readline() for run in runs] == ["ready\n"] * 2
+        for run in runs:
+            run.stdin.write("\n")
+            run.stdin.flush()
+        assert [run.communicate(timeout=60) and run.returncode for run in runs] == [3, 3]
     assert len(list(tmp_path.glob("*.jsonl"))) == 2
     worst = lines(tmp_path)[0]["at_most"]
     assert 0.03 - worst < billed(tmp_path) <= 0.03

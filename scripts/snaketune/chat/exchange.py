@@ -3,7 +3,7 @@
 import asyncio
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import httpx2
 import openai
@@ -117,7 +117,8 @@ class Exchange:
                     "/chat/completions", cast_to=httpx2.Response, body=body
                 )
             self.answered = True
-            return read_body(json.loads(response.content), body)
+            found = read_body(json.loads(response.content), body)
+            return replace(found, error=self._without_key(found.error))
         except openai.APIStatusError as error:
             self.answered = True
             return self._failed(error, body.get("n", 1))
@@ -137,7 +138,8 @@ class Exchange:
         return Failed("timeout", f"no answer in {self.endpoint.timeout:g} s")
 
     def _failed(self, error: openai.APIStatusError, n: int) -> Failed:
-        status, said = error.status_code, self._said(error)
+        status = error.status_code
+        said = self._without_key(server_message(error.body or error.response.text))
         if status in (400, 422) and n > 1:
             raise ManyRefused
         broke = status == 429 and error.code == "insufficient_quota"
@@ -151,8 +153,7 @@ class Exchange:
             f"{said} {MENDS.get(status, '').format(key=key)} All answers are kept."
         )
 
-    def _said(self, error: openai.APIStatusError) -> str:
-        """The server's message, without the key, which some servers repeat."""
-        said = server_message(error.body if error.body is not None else error.response.text)
+    def _without_key(self, said: str) -> str:
+        """A server's message; some repeat the key."""
         key = read_key(self.name, self.endpoint)
         return said.replace(key, "[key]") if key else said

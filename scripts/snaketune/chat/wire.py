@@ -107,7 +107,7 @@ def read_body(answer: Any, body: dict[str, Any]) -> Body:
     """
     try:
         raw = [(choice, choice["message"]) for choice in answer.get("choices") or ()]
-        texts = [message.get("content") or "" for _, message in raw]
+        texts = [_writable(message.get("content") or "") for _, message in raw]
         thoughts = [_reasoning(message) for _, message in raw]
         sizes = [
             len((text + (thought or "")).encode("utf-8"))
@@ -132,7 +132,13 @@ def read_body(answer: Any, body: dict[str, Any]) -> Body:
 
 def _reasoning(message: dict) -> str | None:
     """Under the name that DeepSeek and older vLLM use, or the newer one."""
-    return message.get("reasoning_content") or message.get("reasoning") or None
+    thought = message.get("reasoning_content") or message.get("reasoning")
+    return _writable(thought) if thought else None
+
+
+def _writable(text: str) -> str:
+    """The text with � for halves of surrogate pairs, which JSON can hold and UTF-8 cannot."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _usage(usage: dict | None, body: dict[str, Any], sizes: list[int]) -> Usage:

@@ -31,6 +31,7 @@ pathvars:
 
 include: "rules/acquire.smk"
 include: "rules/prepare.smk"
+include: "rules/distill.smk"
 include: "rules/base.smk"
 include: "rules/train.smk"
 include: "rules/merge.smk"

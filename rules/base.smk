@@ -25,6 +25,8 @@ rule locate_base:
 
 
 rule download_base:
+    input:
+        template_of_base,
     output:
         "<results>/bases/{base}/source.json",
     log:

@@ -70,7 +70,9 @@ def is_merged(model):
 
 def parts_of(model):
     """Names of the trained adapters in a model."""
-    return list(model["combine"]["weights"]) if model["combine"] else [model["adapter"]]
+    if model["combine"]:
+        return list(model["combine"]["weights"])
+    return [model["adapter"]] if model["adapter"] else []
 
 
 def adapter_folder(model, name):
@@ -109,6 +111,10 @@ def results_of(study):
         made += [f"clean/{dataset}.jsonl", f"clean/{dataset}.json"]
         made += [f"data/{dataset}/{split}.jsonl" for split in ("train", "validation", "test")]
         made.append(f"data/{dataset}/quality.json")
+        distill = settings["datasets"][dataset]["distill"]
+        for split in distill["splits"] if distill else ():
+            place = f"cot/{dataset}/{split}"
+            made += [f"{place}.jsonl", f"{place}.rejected.jsonl", f"{place}.metrics.json"]
     for adapter in adapters:
         files = ("recipe.yaml", "adapter_model.safetensors", "adapter_config.json", "loss.csv")
         files += ("metrics.json", "tensors.csv", "tensors.json", "tensors.html")
@@ -125,7 +131,8 @@ def results_of(study):
     made += [f"accuracy.{kind}" for kind in ("csv", "md", "html")]
     made += ["figures/accuracy.svg"] + (["figures/loss.svg"] if adapters else [])
     made += [f"figures/{grid}.svg" for grid in settings["grids"]]
-    bases = {model["base"] for model in asked.values()} | {a["base"] for a in adapters.values()}
+    bases = {a["base"] for a in adapters.values()}
+    bases |= {model["base"] for model in asked.values() if model["base"]}
     return [f"<results>/bases/{base}/source.json" for base in sorted(bases)] + [
         f"<results>/{study}/{path}" for path in made
     ]

@@ -17,7 +17,9 @@ def weights_of(study, name):
     model = STUDIES[study]["models"][name]
     if is_merged(model):
         return name
-    adapters = [STUDIES[study]["adapters"][part] for part in parts_of(model) if part]
+    if model["endpoint"]:
+        return name
+    adapters = [STUDIES[study]["adapters"][part] for part in parts_of(model)]
     loading = {}
     if adapters and adapters[0]["quantization"]:
         keys = ("quantization", "dtype", "attn_implementation")

@@ -28,7 +28,8 @@ def clean_settings(wildcards):
 
 
 def split_settings(wildcards):
-    return json.dumps({"split": item(wildcards, "datasets")["split"]})
+    dataset = item(wildcards, "datasets")
+    return json.dumps({key: dataset[key] for key in ("split", "mask")})
 
 
 def split_file(study, dataset, split):
@@ -72,6 +73,28 @@ def leak_settings(wildcards):
     )
 
 
+# --- distill
+
+
+def is_distilled(dataset):
+    """Whether a teacher writes the reasoning of a dataset."""
+    return bool(dataset["distill"])
+
+
+def distill_settings(wildcards):
+    study, dataset = STUDIES[wildcards.study], item(wildcards, "datasets")
+    return json.dumps(
+        {
+            "study": wildcards.study,
+            "dataset": wildcards.dataset,
+            "distill": dataset["distill"],
+            "labels": dataset["extract"]["labels"],
+            "endpoint": study["endpoints"].get(dataset["distill"]["teacher"]),
+        },
+        ensure_ascii=False,
+    )
+
+
 # --- base
 
 
@@ -86,9 +109,15 @@ def pretrain_settings(wildcards):
 def base_files(wildcards):
     """Files that say that a folder of weights changed."""
     folder = Path(BASES[wildcards.base].get("path", "resources/tiny-base"))
-    return sorted(
-        str(path) for kind in ("safetensors", "json", "jinja") for path in folder.glob(f"*.{kind}")
-    )
+    kinds = ("safetensors", "json", "jinja")
+    files = sorted(str(path) for kind in kinds for path in folder.glob(f"*.{kind}"))
+    return files + template_of_base(wildcards)
+
+
+def template_of_base(wildcards):
+    """The chat template that stands in for a base's own, if any."""
+    template = BASES[wildcards.base]["chat_template"]
+    return [template] if template else []
 
 
 # --- train
@@ -98,7 +127,7 @@ def recipe_settings(wildcards):
     """All that decides a training run, apart from base and data: the recipe's content."""
     adapter = item(wildcards, "adapters")
     study = STUDIES[wildcards.study]
-    prompt = study["datasets"][adapter["dataset"]]["prompt"]
+    prompt = adapter["prompt"] or study["datasets"][adapter["dataset"]]["prompt"]
     return json.dumps(
         {
             "study": wildcards.study,
@@ -114,11 +143,34 @@ def base_of_adapter(wildcards):
     return f"<results>/bases/{item(wildcards, 'adapters')['base']}/source.json"
 
 
+def trained_file(study, adapter, split):
+    """The records of a split that an adapter is trained on: with the teacher's reasoning, where
+    its prompt's answer has that."""
+    adapter = STUDIES[study]["adapters"][adapter]
+    name = adapter["dataset"]
+    dataset = STUDIES[study]["datasets"][name]
+    answer = STUDIES[study]["prompts"][adapter["prompt"] or dataset["prompt"]]["answer"]
+    taught = dataset["distill"] and split in dataset["distill"]["splits"]
+    folder = "cot" if taught and "{reasoning}" in answer else "data"
+    return f"<results>/{study}/{folder}/{name}/{split}.jsonl"
+
+
 def training_split(split):
     def path(wildcards):
-        return f"<results>/{{study}}/data/{item(wildcards, 'adapters')['dataset']}/{split}.jsonl"
+        return trained_file(wildcards.study, wildcards.adapter, split)
 
     return path
+
+
+def earlier_stage(wildcards):
+    """The adapter that a training goes on from, if any."""
+    first = item(wildcards, "adapters")["init_from"]
+    files = ("adapter_model.safetensors", "adapter_config.json")
+    return [f"<results>/{{study}}/adapters/{first}/{file}" for file in files if first]
+
+
+def earlier_stage_argument(wildcards, input):
+    return ["--init-from", str(Path(input.earlier[0]).parent)] if input.earlier else []
 
 
 def launcher(wildcards, resources):
@@ -177,11 +229,10 @@ def recipe_of_first_part(wildcards):
 
 def parity_records(wildcards):
     """Prompts for the comparison of logits: what the adapter was validated on, else trained on."""
-    study = STUDIES[wildcards.study]
-    dataset = study["adapters"][parts_of(item(wildcards, "models"))[0]]["dataset"]
-    split = study["datasets"][dataset]["split"]
+    study, adapter = STUDIES[wildcards.study], parts_of(item(wildcards, "models"))[0]
+    split = study["datasets"][study["adapters"][adapter]["dataset"]]["split"]
     validated = split != "given" and split["validation"]
-    return f"<results>/{{study}}/data/{dataset}/{'validation' if validated else 'train'}.jsonl"
+    return trained_file(wildcards.study, adapter, "validation" if validated else "train")
 
 
 # --- evaluate

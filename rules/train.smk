@@ -27,6 +27,7 @@ rule train_adapter:
         base=base_of_adapter,
         train=training_split("train"),
         validation=training_split("validation"),
+        earlier=earlier_stage,
     output:
         weights="<results>/{study}/adapters/{adapter}/adapter_model.safetensors",
         config="<results>/{study}/adapters/{adapter}/adapter_config.json",
@@ -53,11 +54,12 @@ rule train_adapter:
     params:
         folder=subpath(output.weights, parent=True),
         launch=launcher,
+        earlier=earlier_stage_argument,
     message:
         "{wildcards.study}: train adapter {wildcards.adapter}"
     shell:
         "{params.launch} scripts/train_adapter.py --recipe {input.recipe:q} --base {input.base:q}"
-        " --train {input.train:q} --validation {input.validation:q} --out {params.folder:q}"
+        " --train {input.train:q} --validation {input.validation:q} {params.earlier:q} --out {params.folder:q}"
         " --checkpoints .snaketune/checkpoints --threads {threads} --log {log:q}"
 
 

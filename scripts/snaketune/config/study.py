@@ -50,7 +50,7 @@ class Study(Strict):
     bases: dict[Name, Base] = {}
     """Bases that the study adds to `tiny`, which is always there."""
     endpoints: dict[Name, Endpoint] = {}
-    """Models behind an address, for teachers."""
+    """Models behind an address, as teachers or to be asked."""
     adapters: dict[Name, Adapter] = {}
     models: dict[Name, Model] = Field(min_length=1)
     grids: dict[Name, Grid] = {}
@@ -72,7 +72,7 @@ class Study(Strict):
         for evaluation in self.evaluations:
             evaluation.models = self._models_named(evaluation)
         for model in self.models.values():
-            if model.base is None and model.adapters()[0] in self.adapters:
+            if model.base is None and model.adapters() and model.adapters()[0] in self.adapters:
                 model.base = self.adapters[model.adapters()[0]].base
         return self
 
@@ -132,6 +132,8 @@ class Study(Strict):
                 yield f"models.{key}.{part}", "adapter", name
             if model.base:
                 yield f"models.{key}.base", "base", model.base
+            if model.endpoint:
+                yield f"models.{key}.endpoint", "endpoint", model.endpoint
         for key, grid in self.grids.items():
             yield f"grids.{key}.start", "adapter", grid.start
             yield f"grids.{key}.end", "adapter", grid.end

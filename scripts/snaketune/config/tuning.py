@@ -182,14 +182,19 @@ class Model(Strict):
     """May be left out beside an adapter, whose base it then is."""
     adapter: Name | None = None
     combine: Combination | None = None
+    endpoint: Name | None = None
+    """A model behind an address, asked as it is."""
     merge: bool = True
     """Merge into full weights; false keeps the adapter apart, so that models of one base are
     asked in one process, or for a base that cannot be merged into."""
 
     @model_validator(mode="after")
     def _something(self) -> "Model":
-        if self.base is None and self.adapter is None and self.combine is None:
-            raise ValueError("name a base, an adapter, or adapters to combine")
+        here = self.base or self.adapter or self.combine
+        if not here and not self.endpoint:
+            raise ValueError("name a base, an adapter, adapters to combine, or an endpoint")
+        if here and self.endpoint:
+            raise ValueError("endpoint: a model behind an address has no base and no adapter here")
         if self.adapter and self.combine:
             raise ValueError("adapter and combine exclude each other: give the sum as combine")
         return self

@@ -1,10 +1,12 @@
 """Split records into train, validation and test; records of one group stay together.
 
-Or leave each in the split that its source names, with the setting "given".
+Or leave each in the split that its source names, with the setting "given". In the splits that
+`mask` names, runs of stars become <NUMBER>.
 """
 
 import argparse
 import logging
+from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Literal
@@ -15,7 +17,8 @@ from snaketune import cli
 from snaketune.config.data import Split
 from snaketune.config.resolve import validated
 from snaketune.files import json_line, jsonl_lines, read_json, read_jsonl, whole, write_json
-from snaketune.records import SPLITS
+from snaketune.masking import mask_record
+from snaketune.records import SPLITS, content_digest
 from snaketune.splitting import Outline, quality, split
 
 log = logging.getLogger(__name__)
@@ -25,36 +28,57 @@ class Settings(BaseModel):
     """The script's slice of the config."""
 
     split: Split | Literal["given"] = Split()
+    mask: list[Literal["train", "validation", "test"]] = []
 
 
 def main(args: argparse.Namespace) -> None:
-    """Write the three splits and quality.json from the settings `{"split": Split | "given"}`."""
-    settings = validated(Settings, args.settings, "settings").split
+    """Write the splits and quality.json from the settings `{"split": Split | "given", "mask"}`."""
+    settings = validated(Settings, args.settings, "settings")
     records = Outline(read_jsonl(args.clean))
-    homes = split(records, settings)
-    report = quality(records, homes, read_json(args.counts), read_json(args.facts))
-    _write(args.clean, homes, {name: getattr(args, name) for name in SPLITS})
+    homes = split(records, settings.split)
+    paths = {name: getattr(args, name) for name in SPLITS}
+    masked = _write(args.clean, records, homes, paths, settings.mask)
+    report = quality(records, homes, read_json(args.counts), read_json(args.facts), masked)
     for name, counts in report["splits"].items():
-        log.info("%s: %d records, %d groups.", name, counts["records"], counts["groups"])
+        text = "%s: %d records, %d groups, %d with masked numbers."
+        log.info(text, name, counts["records"], counts["groups"], counts["masked"])
     if report["leakage"]["prompts"]:
         mend = "give records with equal fields one group"
         log.warning(
             "%d contents stand in more than one split%s.",
             report["leakage"]["prompts"],
-            ", as the source gives them" if settings == "given" else f": {mend}",
+            ", as the source gives them" if settings.split == "given" else f": {mend}",
         )
     write_json(args.quality, report)
 
 
-def _write(clean: Path, homes: list[str], paths: dict[str, Path]) -> None:
-    """Write each line of `clean` to the file of its home, without the name of its split."""
+def _write(
+    clean: Path, records: Outline, homes: list[str], paths: dict[str, Path], mask: list[str]
+) -> Counter[str]:
+    """Write each line of `clean` to the file of its home, without the name of its split.
+
+    Masked records differ less than before: their contents in `records` become the masked ones.
+
+    Returns:
+        Split → records of it in which a number was masked.
+    """
+    masked: Counter[str] = Counter()
     with ExitStack() as stack:
         partial = {name: stack.enter_context(whole(path)) for name, path in paths.items()}
         files = {name: stack.enter_context(partial[name].open("wb")) for name in paths}
-        for home, (_, line, record) in zip(homes, jsonl_lines(clean), strict=True):
-            if record.pop("split", None):
+        for index, (home, (_, line, record)) in enumerate(
+            zip(homes, jsonl_lines(clean), strict=True)
+        ):
+            named, marks = record.pop("split", None), 0
+            if home in mask:
+                record, marks = mask_record(record)
+            if marks:
+                masked[home] += 1
+                records.contents[index] = content_digest(record)
+            if named or marks:
                 line = json_line(record)
             files[home].write(line + b"\n")
+    return masked
 
 
 def arguments() -> argparse.ArgumentParser:

@@ -258,7 +258,7 @@ def test_given_splits_stay_and_leaks_between_them_are_counted():
     parts = parts_of(rows, "given")
     assert parts == {"train": [rows[1]], "validation": [], "test": [rows[0], rows[2]]}
     outline = Outline(rows)
-    report = quality(outline, split(outline, "given"), {}, {})
+    report = quality(outline, split(outline, "given"), {}, {}, {})
     assert report["leakage"] == {"groups": 1, "prompts": 1}
 
 
@@ -284,12 +284,22 @@ def test_the_tally_counts_rows_by_split_and_plain_labels():
 def test_quality_counts_and_sees_leakage():
     rows = Outline([record(1, "g"), record(2, "h", "same"), record(3, "g", "same", None)])
     counts = {"in": 4, "kept": 3, "dropped": {"duplicate": 1}, "conflicts": []}
-    report = quality(rows, ["train", "train", "test"], counts, {"kind": "file"})
+    report = quality(rows, ["train", "train", "test"], counts, {"kind": "file"}, {"train": 1})
     assert report["source"] == {"kind": "file"}
     assert report["in"] == 4 and report["dropped"] == {"duplicate": 1}
     assert "conflicts" not in report
-    assert report["splits"]["train"] == {"records": 2, "groups": 2, "without_gold": 0}
-    assert report["splits"]["test"] == {"records": 1, "groups": 1, "without_gold": 1}
+    assert report["splits"]["train"] == {
+        "records": 2,
+        "groups": 2,
+        "without_gold": 0,
+        "masked": 1,
+    }
+    assert report["splits"]["test"] == {
+        "records": 1,
+        "groups": 1,
+        "without_gold": 1,
+        "masked": 0,
+    }
     assert report["leakage"] == {"groups": 1, "prompts": 1}
 
 

@@ -1,8 +1,8 @@
-"""Splits of a dataset: by shares of its groups, or as its source gives them; what they hold."""
+"""Splits of a dataset: by sizes, whole groups kept, or as its source gives them; what they hold."""
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import combinations
 from typing import Literal
 
@@ -33,17 +33,18 @@ class Outline:
 
 
 def split(records: Outline, settings: Split | Literal["given"]) -> list[str]:
-    """The split of each record: the one that it names, or one by shares.
+    """The split of each record: the one that it names, or one by shares or numbers of records.
 
-    By shares, whole groups are dealt out. They come in an order hashed from the seed, the large
+    By these, whole groups are dealt out. They come in an order hashed from the seed, the large
     ones (by powers of two) first, and each goes where it leaves the split least filled in
-    proportion to its target. So the sizes come as near to the shares as whole groups allow, no
-    split gets all the large groups, and the result depends neither on the order of the records
-    nor on the machine. Every split with a share gets at least one group.
+    proportion to its target. So the sizes come as near to the targets as whole groups allow
+    (numbers of records are met exactly where groups are single records), no split gets all the
+    large groups, and the result depends neither on the order of the records nor on the machine.
+    Every split with a target gets at least one group.
 
     Raises:
-        UserError: no record, fewer groups than splits with a share, or `given` and a record that
-            names no split.
+        UserError: no record, fewer groups than splits with a target, numbers that leave nothing
+            for train, or `given` and a record that names no split.
     """
     if settings == "given":
         if records.without_split is not None:
@@ -52,38 +53,55 @@ def split(records: Outline, settings: Split | Literal["given"]) -> list[str]:
                 "to each record of the source, or state shares."
             )
         return [name for name in records.splits if name is not None]
-    shares = {name: getattr(settings, name) for name in SPLITS}
-    shares = {name: share for name, share in shares.items() if share > 0}
+    targets = _targets(settings, len(records.groups))
     sizes = Counter(records.groups)
-    if len(sizes) < len(shares):
+    if len(sizes) < len(targets):
         raise UserError(
             f"{len(records.groups)} records in {len(sizes)} groups cannot be split into "
-            f"{', '.join(shares)}: each needs a group of its own. Give more data, or set a share "
+            f"{', '.join(targets)}: each needs a group of its own. Give more data, or set a share "
             "to 0."
         )
-    home = _assign(sizes, shares, settings.seed)
+    home = _assign(sizes, targets, settings.seed)
     return [home[group] for group in records.groups]
 
 
-def _assign(sizes: Counter[str], shares: dict[str, float], seed: int) -> dict[str, str]:
+def _targets(settings: Split, records: int) -> dict[str, float]:
+    """What each split that is to have records should have: its share, or else its number."""
+    targets = {name: getattr(settings, name) for name in SPLITS}
+    if settings.train is None:  # numbers of records, and train has what they leave
+        for name in ("validation", "test"):
+            if 0 < targets[name] <= 1:
+                targets[name] = max(1, round(targets[name] * records))
+        targets["train"] = records - targets["validation"] - targets["test"]
+        if targets["train"] <= 0:
+            raise UserError(
+                f"split: validation {targets['validation']:g} and test {targets['test']:g} leave "
+                f"none of {records} records for train. Lower them, or state shares."
+            )
+    return {name: target for name, target in targets.items() if target > 0}
+
+
+def _assign(sizes: Counter[str], targets: dict[str, float], seed: int) -> dict[str, str]:
     def turn(group: str) -> tuple[int, str]:
         return -sizes[group].bit_length(), hashlib.sha256(f"{seed} {group}".encode()).hexdigest()
 
     order = sorted(sizes, key=turn)
-    filled = dict.fromkeys(shares, 0)
+    filled = dict.fromkeys(targets, 0)
     home = {}
     for group in order:
-        name = min(shares, key=lambda s: (filled[s] + sizes[group]) / shares[s])
+        name = min(targets, key=lambda s: (filled[s] + sizes[group]) / targets[s])
         home[group] = name
         filled[name] += sizes[group]
-    for empty in (name for name in shares if not filled[name]):
+    for empty in (name for name in targets if not filled[name]):
         counts = Counter(home.values())
         richest = max(counts, key=lambda s: counts[s])
         home[next(group for group in reversed(order) if home[group] == richest)] = empty
     return home
 
 
-def quality(records: Outline, homes: list[str], counts: dict, source: dict) -> dict:
+def quality(
+    records: Outline, homes: list[str], counts: dict, source: dict, masked: Mapping[str, int]
+) -> dict:
     """What is known of a dataset's splits; the two leakage figures should be 0.
 
     Args:
@@ -91,11 +109,12 @@ def quality(records: Outline, homes: list[str], counts: dict, source: dict) -> d
         homes: the split of each of them.
         counts: what `clean` counted.
         source: the facts of where the records come from.
+        masked: split → records of it in which a number was masked.
 
     Returns:
-        `source`, the counts of `clean` without its list, then per split `records`, `groups` and
-        `without_gold`, and `leakage`: groups that stand in more than one split (`groups`) and
-        contents asked in more than one split (`prompts`).
+        `source`, the counts of `clean` without its list, then per split `records`, `groups`,
+        `without_gold` and `masked`, and `leakage`: groups that stand in more than one split
+        (`groups`) and contents asked in more than one split (`prompts`).
     """
     sizes = Counter(homes)
     no_gold = Counter(home for home, gold in zip(homes, records.has_gold, strict=True) if not gold)
@@ -108,6 +127,7 @@ def quality(records: Outline, homes: list[str], counts: dict, source: dict) -> d
                 "records": sizes[name],
                 "groups": len(groups[name]),
                 "without_gold": no_gold[name],
+                "masked": masked.get(name, 0),
             }
             for name in SPLITS
         },

@@ -23,7 +23,10 @@ def main(args: argparse.Namespace) -> None:
     if not devices.is_first():
         logging.getLogger().setLevel(logging.ERROR)
     use_threads(args.threads and max(1, args.threads // devices.count()))
-    metrics = train(args.recipe, args.base, args.train, args.validation, args.out, args.checkpoints)
+    metrics = train(
+        *(args.recipe, args.base, args.train, args.validation, args.out, args.checkpoints),
+        init_from=args.init_from,
+    )
     log.info(
         "%d steps in %.1f s, %.0f tokens/s; loss %.4f.",
         metrics["steps"],
@@ -42,6 +45,9 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--validation", type=Path, required=True, help="records; may be empty")
     parser.add_argument("--out", type=Path, required=True, help="folder of the adapter")
     parser.add_argument("--checkpoints", type=Path, required=True, help="folder of checkpoints")
+    parser.add_argument(
+        "--init-from", type=Path, help="folder of the adapter that the recipe goes on from"
+    )
     parser.add_argument("--threads", type=int, help="CPU threads, of all processes")
     return parser
 

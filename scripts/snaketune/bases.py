@@ -1,5 +1,6 @@
 """Bases: which files a model folder must have, whether they are whole, and where a base lies."""
 
+import hashlib
 import json
 import os
 from fnmatch import fnmatch
@@ -194,19 +195,44 @@ def describe(
     """Content of source.json for a checked folder: path, files with size and hash, their digest.
 
     The path is relative to the working directory where the folder lies below it, so that a
-    results folder can move with its project. `more` stands behind `path`.
+    results folder can move with its project. `more` stands behind `path`. A chat template of the
+    settings is in it, and counts in the digest: other ids, and other ends of a reply, come of it.
     """
+    template = read_template(name, base.chat_template) if base.chat_template else None
     names = check_model_folder(folder, trust_remote_code)
     files = {}
     for file in tqdm(names, desc=f"hash {name}", unit="file"):
         files |= list_files(folder, [file])
     resolved, here = folder.resolve(), Path.cwd()
+    hashes = {file: facts["sha256"] for file, facts in files.items()}
+    if template:
+        hashes["chat_template"] = template["sha256"]
     return {
         "name": name,
         "source": base.source,
         "path": os.path.relpath(resolved, here) if resolved.is_relative_to(here) else str(resolved),
         **more,
         "files": files,
-        "sha256": digest({file: facts["sha256"] for file, facts in files.items()}),
+        "sha256": digest(hashes),
         "trust_remote_code": trust_remote_code,
+        **({"chat_template": template} if template else {}),
     }
+
+
+def read_template(name: str, file: str) -> dict:
+    """A base's chat template, `{"file", "sha256", "text"}`.
+
+    Raises:
+        UserError: it is missing, blank or no UTF-8.
+    """
+    where = f"bases.{name}.chat_template"
+    try:
+        text = Path(file).read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise UserError(f"{where}: {file} is not UTF-8. Save it as UTF-8.") from None
+    except OSError as error:
+        reason = error.strerror or error
+        raise UserError(f"{where}: {file} cannot be read ({reason}). Mend the path.") from None
+    if not text.strip():
+        raise UserError(f"{where}: {file} is blank; a Jinja template is expected.")
+    return {"file": file, "sha256": hashlib.sha256(text.encode()).hexdigest(), "text": text}

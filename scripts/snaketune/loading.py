@@ -20,6 +20,7 @@ logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
 warnings.filterwarnings("ignore", category=FutureWarning)
 
 import torch  # noqa: E402  (after the environment that it and transformers read)
+from jinja2 import TemplateError  # noqa: E402
 from transformers import (  # noqa: E402
     AutoConfig,
     AutoModelForCausalLM,
@@ -69,22 +70,50 @@ def device() -> str:
     return f"cuda:{place}" if place else "cuda"
 
 
-def load_tokenizer(folder: Path, trust_remote_code: bool = False) -> "PreTrainedTokenizerBase":
-    """Tokenizer of a model folder; one without a chat template is a UserError."""
+def load_tokenizer(
+    folder: Path, trust_remote_code: bool = False, chat_template: dict | None = None
+) -> "PreTrainedTokenizerBase":
+    """Tokenizer of a model folder.
+
+    Args:
+        folder: as `save_pretrained` writes it.
+        trust_remote_code: run the code that the folder brings.
+        chat_template: what stands in for the folder's own, `{"file", "text", …}` as in source.json.
+
+    Raises:
+        UserError: there is no tokenizer, no chat template, or one that renders no message.
+    """
     try:
         tokenizer = AutoTokenizer.from_pretrained(
             folder, local_files_only=True, trust_remote_code=trust_remote_code
         )
     except (OSError, ValueError, ImportError) as error:
         raise UserError(f"{folder} has no tokenizer that can be loaded: {error}") from error
+    if chat_template:
+        tokenizer.chat_template = chat_template["text"]
+        _check_template(tokenizer, chat_template["file"])
     if not tokenizer.chat_template:
         raise UserError(
             f"{folder}: the tokenizer has no chat template, so no prompt can be asked. "
-            "Use a base that was made for chat, or add chat_template.jinja to the folder."
+            "Use a base that was made for chat, or name a file as the base's chat_template."
         )
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
+
+
+def _check_template(tokenizer: "PreTrainedTokenizerBase", file: str) -> None:
+    try:
+        tokenizer.apply_chat_template([{"role": "user", "content": "?"}], tokenize=False)
+    except TemplateError as error:
+        raise UserError(f"chat_template {file}: it cannot be rendered ({error}).") from None
+
+
+def load_tokenizer_of(source: dict) -> "PreTrainedTokenizerBase":
+    """Tokenizer of a base, by its source.json."""
+    return load_tokenizer(
+        Path(source["path"]), source.get("trust_remote_code", False), source.get("chat_template")
+    )
 
 
 def positions(folder: Path, trust_remote_code: bool = False) -> int | None:

@@ -51,7 +51,7 @@ def merge(
         UserError: merged and unmerged logits differ by more than rounding; no manifest is written.
     """
     recipe, source = read_recipe(recipe_path), read_source(source_path)
-    tokenizer = loading.load_tokenizer(source["path"], source.get("trust_remote_code", False))
+    tokenizer = loading.load_tokenizer_of(source)
     texts = _parity_texts(tokenizer, recipe, records_path)
     unmerged = loading.load_adapter(loading.load_base(source, recipe), adapter)
     expected = [_logits(unmerged, ids) for ids in texts]

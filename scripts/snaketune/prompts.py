@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
-from snaketune.config.data import PLACEHOLDER, Prompt
+from snaketune.config.data import PLACEHOLDER, Prompt, TeacherPrompt
 from snaketune.errors import UserError
 
 if TYPE_CHECKING:
@@ -21,6 +21,9 @@ Message = dict[str, str]
 
 SHOWN = 40
 """Characters shown on each side of the first difference between two texts."""
+
+REASONING = "reasoning"
+"""Field of a record that holds what a teacher wrote for it."""
 
 
 def render(prompt: Prompt, record: dict) -> tuple[list[Message], str | None]:
@@ -32,22 +35,44 @@ def render(prompt: Prompt, record: dict) -> tuple[list[Message], str | None]:
 
     Returns:
         The messages asked (an optional system message and one user message), and the gold
-        answer's text, or None where the record has no label.
+        answer's text, or None where the record lacks what it is made of; see `missing`.
 
     Raises:
         UserError: a placeholder names nothing that the record has.
     """
-    fields, label = record["fields"], record["label"]
-    messages = [{"role": "user", "content": _fill(prompt.user, fields, record["id"])}]
-    if prompt.system is not None:
-        messages.insert(
-            0, {"role": "system", "content": _fill(prompt.system, fields, record["id"])}
-        )
-    if label is None:
+    messages = _messages(prompt, record["fields"], record["id"])
+    if missing(prompt, record):
         return messages, None
+    return messages, _fill(prompt.answer, _with_label(record), record["id"])
+
+
+def render_for_teacher(prompt: TeacherPrompt, record: dict) -> list[Message]:
+    """The messages that ask a teacher about a labelled record, its label among the fields."""
+    return _messages(prompt, _with_label(record), record["id"])
+
+
+def missing(prompt: Prompt, record: dict) -> str | None:
+    """What of the gold answer a record lacks, `label` or `reasoning`; such a one is only asked."""
+    if record["label"] is None:
+        return "label"
+    if REASONING in PLACEHOLDER.findall(prompt.answer) and REASONING not in record["fields"]:
+        return REASONING
+    return None
+
+
+def _messages(prompt: Prompt | TeacherPrompt, values: dict, record_id: str) -> list[Message]:
+    templates = {"system": prompt.system, "user": prompt.user}
+    return [
+        {"role": role, "content": _fill(template, values, record_id)}
+        for role, template in templates.items()
+        if template is not None
+    ]
+
+
+def _with_label(record: dict) -> dict:
+    label = record["label"]
     parts = label if isinstance(label, dict) else {}
-    known = {**fields, **parts, "label": label}
-    return messages, _fill(prompt.answer, known, record["id"])
+    return {**record["fields"], **parts, "label": label}
 
 
 def _fill(template: str, values: dict, record_id: str) -> str:
@@ -117,7 +142,7 @@ def check_prompt_gate(
 ) -> list[tuple[int, list[int]]]:
     """Check that every record's ids asked are the prefix of its ids trained.
 
-    Records without a label are only asked, never trained, and pass.
+    Records without a gold answer are only asked, never trained, and pass.
 
     Returns:
         For each record, how many ids are asked, and the ids trained.

@@ -23,7 +23,7 @@ from transformers.trainer import TRAINER_STATE_NAME
 from trl import SFTConfig, SFTTrainer
 from trl.trainer import utils as trl_utils
 
-from snaketune import devices, packing
+from snaketune import devices, packing, stages
 from snaketune.checkpoints import (
     SEPARATOR,
     MarkComplete,
@@ -39,7 +39,7 @@ from snaketune.files import digest, read_jsonl, sha256_file, whole, write_json
 from snaketune.folders import move, read_source
 from snaketune.measuring import git_commit, peak_memory_mb, versions
 from snaketune.progress import Clock, Progress
-from snaketune.prompts import check_prompt_gate
+from snaketune.prompts import check_prompt_gate, missing
 from snaketune.recipe import Recipe, read_recipe, recipe_hash
 
 log = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ LOSS_COLUMNS = ("step", "epoch", "loss", "eval_loss", "learning_rate", "grad_nor
 
 def train(
     recipe_path: Path, source_path: Path, train_path: Path, validation_path: Path,
-    out: Path, checkpoints: Path,
+    out: Path, checkpoints: Path, init_from: Path | None = None,
 ) -> dict:  # fmt: skip
     """Train an adapter, from its last checkpoint where there is one; a finished one is not trained.
 
@@ -67,6 +67,7 @@ def train(
             metrics.json.
         checkpoints: folder of the checkpoints of all runs; this run's last one stays there, those
             of earlier runs into `out` are removed.
+        init_from: folder of the adapter that the recipe goes on from.
 
     Returns:
         The metrics.
@@ -75,6 +76,7 @@ def train(
         UserError: anything in recipe, records or base that would train something else than meant.
     """
     recipe, source = read_recipe(recipe_path), read_source(source_path)
+    stages.check_init(recipe, source, init_from)
     facts = {
         "recipe_hash": recipe_hash(recipe_path),
         "data_sha256": {
@@ -82,14 +84,13 @@ def train(
             "validation": sha256_file(validation_path),
         },
         "base_sha256": source["sha256"],
+        **stages.facts_of_init(recipe, init_from),
     }
-    tokenizer = loading.load_tokenizer(source["path"], source.get("trust_remote_code", False))
+    tokenizer = loading.load_tokenizer_of(source)
     sets = {
-        name: prepare_records(tokenizer, recipe, path)
-        for name, path in (("train", train_path), ("validation", validation_path))
+        "train": prepare_records(tokenizer, recipe, train_path, stages.part_of(recipe, train_path)),
+        "validation": prepare_records(tokenizer, recipe, validation_path),
     }
-    if not len(sets["train"]):
-        raise UserError(f"{train_path}: no records to train on.")
 
     # the folder in it: a demo's run must not end the checkpoints of a study's long one
     name = SEPARATOR.join([recipe.study, recipe.adapter, digest(Path(out).as_posix())[:8]])
@@ -99,7 +100,7 @@ def train(
     with devices.joined(), alone(lock) if devices.is_first() else nullcontext():
         start = devices.from_first(lambda: usable_checkpoint(run_folder))
         clock = Clock(seconds_before(start))
-        trainer = build_trainer(recipe, source, tokenizer, sets, run_folder, clock)
+        trainer = build_trainer(recipe, source, tokenizer, sets, run_folder, clock, init_from)
         if devices.is_first():
             remove_other_runs(run_folder)
         clock.start()
@@ -144,24 +145,26 @@ def _train_from(trainer: SFTTrainer, start: Path | None) -> None:
 
 
 def prepare_records(
-    tokenizer: PreTrainedTokenizerBase, recipe: Recipe, path: Path
+    tokenizer: PreTrainedTokenizerBase, recipe: Recipe, path: Path, records: list | None = None
 ) -> datasets.Dataset:
     """Records as token ids with loss on the answer only.
+
+    Args:
+        tokenizer: of the base.
+        recipe: its prompt and its max_length are what counts.
+        path: file of the records.
+        records: those of them that are meant; None: all.
 
     Returns:
         Columns `input_ids` and `labels`, lists of one length a record; `labels` is -100 outside
         the answer and its end of turn.
 
     Raises:
-        UserError: the prompt gate fails, a record has no label, or one is longer than max_length.
+        UserError: the prompt gate fails, a record has no gold answer, or one is longer than
+            max_length.
     """
-    records = list(read_jsonl(path))
-    unlabelled = [record["id"] for record in records if record["label"] is None]
-    if unlabelled:
-        raise UserError(
-            f"{path}: {len(unlabelled)} of {len(records)} records have no label to train on, "
-            f"the first is {unlabelled[0]}. Give them a label or take them out."
-        )
+    records = list(read_jsonl(path)) if records is None else records
+    _refuse_unanswered(recipe, records, path)
     rows = [
         {"input_ids": trained, "labels": [IGNORED] * asked + trained[asked:]}
         for asked, trained in check_prompt_gate(tokenizer, recipe.prompt, records)
@@ -169,6 +172,18 @@ def prepare_records(
     _refuse_truncation(rows, recipe.training.max_length, path)
     columns = {name: [row[name] for row in rows] for name in ("input_ids", "labels")}
     return datasets.Dataset.from_dict(columns)
+
+
+def _refuse_unanswered(recipe: Recipe, records: list[dict], path: Path) -> None:
+    lacking = {record["id"]: missing(recipe.prompt, record) for record in records}
+    lacking = {name: what for name, what in lacking.items() if what}
+    if lacking:
+        first, what = next(iter(lacking.items()))
+        mend = {"label": "Give them a label", "reasoning": "Let a teacher write it (distill)"}
+        raise UserError(
+            f"{path}: {len(lacking)} of {len(records)} records have no {what} to train on, "
+            f"the first is {first}. {mend[what]} or take them out."
+        )
 
 
 def _refuse_truncation(rows: list[dict], longest: int, path: Path) -> None:
@@ -184,15 +199,17 @@ def _refuse_truncation(rows: list[dict], longest: int, path: Path) -> None:
 
 def build_trainer(
     recipe: Recipe, source: dict, tokenizer: PreTrainedTokenizerBase, sets: dict,
-    run_folder: Path, clock: "Clock",
+    run_folder: Path, clock: "Clock", init_from: Path | None = None,
 ) -> SFTTrainer:  # fmt: skip
     """TRL's trainer for a recipe.
 
     The adapter's weights are float32, PEFT's default, over a quantised base too: TRL would make
-    them bfloat16 there, in which an Adam step below 1/256 of a weight is lost.
+    them bfloat16 there, in which an Adam step below 1/256 of a weight is lost. With `init_from`
+    they are that adapter's.
 
     Raises:
-        UserError: TRL or PEFT refuse a setting, or packing would mix records.
+        UserError: TRL or PEFT refuse a setting, packing would mix records, or the adapter to go on
+            from has another shape.
     """
     datasets.disable_progress_bars()
     model = loading.load_base(source, recipe)
@@ -214,6 +231,8 @@ def build_trainer(
     for weight in trainer.model.parameters():
         if weight.requires_grad:
             weight.data = weight.data.float()
+    if init_from:
+        stages.take_over(trainer.model, init_from)
     trainer.remove_callback(ProgressCallback)
     trainer.add_callback(Progress())
     trainer.add_callback(MarkComplete(clock))

@@ -198,7 +198,10 @@ def open_engines(
         manifest = read_manifest(merged)
         name, sha256 = f"{name}+{manifest['adapter']}", manifest["sha256"]
     how = _one_loading(session, merged)
-    tokenizer = loading.load_tokenizer(folder, trust)
+    # a merged model was saved with the chat template that it was trained in
+    tokenizer = (
+        loading.load_tokenizer(folder, trust) if merged else loading.load_tokenizer_of(source)
+    )
 
     def load() -> PreTrainedModel:
         model = loading.load_model(folder, trust_remote_code=trust, **how)

@@ -71,6 +71,14 @@ def test_every_response_comes_and_none_twice_whatever_the_server_makes_of_n(tmp_
     assert stats["max_concurrency"] <= 8
 
 
+@pytest.mark.parametrize("behaviour", ["refuse", "ignore"])
+def test_a_server_without_n_is_asked_for_many_once(tmp_path, behaviour):
+    with chat_server(n=behaviour, log_requests=True) as server:
+        keep_all(engine_of(server, tmp_path, concurrency=1), range(4), tmp_path, FIVE)
+        asked = [request["body"].get("n", 1) for request in server.requests()]
+    assert asked == [5] + [1] * (20 if behaviour == "refuse" else 19)
+
+
 def test_a_response_says_what_was_bought(tmp_path):
     before = time.time()
     with chat_server(reasoning=True, served_model="m-0528") as server:

@@ -116,7 +116,7 @@ def pairs_records(source: PairsSource) -> Iterator[dict]:
         same, masked = rng.random() < source.same, rng.random() < source.masked
         one = _family(rng, numbered=masked)
         other = one if same else _neighbour(rng, one, masked)
-        stars = _stars(rng, one, other) if masked else ("", "")
+        stars = _stars(rng) if masked else ("", "")
         first = second = _said(rng, one, stars[0])
         while second == first:
             second = _said(rng, other, stars[1])
@@ -158,8 +158,8 @@ def _neighbour(rng: Random, family: Family, masked: bool) -> Family:
     return family._replace(**{kind: rng.choice(options[kind])})
 
 
-def _stars(rng: Random, one: Family, other: Family) -> tuple[str, str]:
-    """What stands for the number in each sentence, "" for itself; the first has one."""
+def _stars(rng: Random) -> tuple[str, str]:
+    """What stands for the number in each sentence; "" leaves it readable, in one at most."""
     hidden = rng.choice(("both", "both", "first", "second"))
     if hidden == "first":
         return rng.choice(STARS), ""

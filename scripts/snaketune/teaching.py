@@ -181,7 +181,7 @@ def _two_texts(record: dict) -> tuple[str, str]:
 
 
 def _reason(one: Evidence, two: Evidence, quoted: tuple[str, str], agree: bool) -> str:
-    """What is alike and what differs; the last word goes with the label."""
+    """What is alike and what differs, as far as it goes with the label."""
     parts = {"产品": one.product == two.product, "意图": one.aspect == two.aspect}
     if one.number and two.number:
         parts["数字"] = one.number == two.number

@@ -39,10 +39,11 @@ STATUSES = {
 }
 FAULTS = (
     *("429", "500", "502", "503", "drop_before", "drop_after", "hang", "torn"),
-    *("drip", "empty_choices", "empty_content", "length", "slow", "wrong_n"),
+    *("drip", "empty_choices", "empty_content", "length", "all_thought", "slow", "wrong_n"),
 )
 """drop_before closes at once; drop_after, torn and empty_* have worked, and bill, in vain; drip
-sends the answer in twenty pieces over the time that hang waits."""
+sends the answer in twenty pieces over the time that hang waits; length cuts the reply, and
+all_thought so early that there is none."""
 QUICK = [kind for kind in FAULTS if kind not in ("hang", "drip")]
 UNSENT = {"429", "500", "502", "503", "drop_before", "hang"}
 
@@ -111,7 +112,9 @@ class Server:
         n = body.get("n", 1)
         if self.options.n == "ignore":
             return 1
-        return n - 1 if fault == "wrong_n" or (self.options.n == "fewer" and n > 1) else n
+        if fault == "wrong_n" or (self.options.n == "fewer" and n > 1):
+            return n - 1
+        return n + 1 if self.options.n == "more" else n
 
     def completion(self, body: dict, fault: str | None) -> dict:
         """The body of an answer, spoilt as `fault` says."""
@@ -120,8 +123,8 @@ class Server:
         finish = "stop"
         if fault == "length":
             texts, finish = [text[: len(text) // 2] for text in texts], "length"
-        elif fault == "empty_content":
-            texts = ["" for _ in texts]
+        elif fault in ("empty_content", "all_thought"):
+            texts, finish = ["" for _ in texts], "length" if fault == "all_thought" else "stop"
         thought = {"reasoning_content": "想一想。"} if self.options.reasoning else {}
         choices = [
             {
@@ -299,7 +302,7 @@ def arguments() -> argparse.ArgumentParser:
     add("--seed", type=int, default=0, help="which requests fail")
     add("--retry-after", default="1", help="what a 429 has: seconds, `date` or `none`")
     add("--hang", type=float, default=60.0, help="seconds until a hanging request is dropped")
-    add("--n", choices=["give", "refuse", "ignore", "fewer"], default="give")
+    add("--n", choices=["give", "refuse", "ignore", "fewer", "more"], default="give")
     add("--key", help="asked for as Bearer; others get 401")
     add("--refuse", nargs=2, metavar=("STATUS", "MESSAGE"), help="what everything gets")
     add("--poison", help="400 for requests whose last message has this")

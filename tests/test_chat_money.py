@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from asking import PRICE, ask_all, asks, lines, settled
@@ -113,6 +115,15 @@ except BudgetReached:
     assert len(list(tmp_path.glob("*.jsonl"))) == 2
     worst = lines(tmp_path)[0]["at_most"]
     assert 0.03 - worst < billed(tmp_path) <= 0.03
+
+
+def test_nothing_is_spent_while_another_process_counts(tmp_path):
+    with chat_server() as server, ThreadPoolExecutor() as pool:
+        with Ledger(tmp_path).locked():
+            asking = pool.submit(ask_all, server, tmp_path, asks(1), price=PRICE, budget=1)
+            time.sleep(0.5)
+            assert server.stats()["requests"] == 0 and not asking.done()
+        assert len(asking.result(timeout=20)) == 1
 
 
 def test_a_budget_needs_a_price(tmp_path):

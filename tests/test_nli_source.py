@@ -12,7 +12,7 @@ from random import Random
 
 import pytest
 
-from snaketune.config.data import Split
+from snaketune.config.resolve import load_study
 from snaketune.config.sources import NliSource
 from snaketune.files import write_jsonl
 from snaketune.leaks import LeakSettings, check_leaks
@@ -23,9 +23,6 @@ from snaketune.tinybase.nli import FAMILIES as CORPUS
 ROOT = Path(__file__).resolve().parents[1]
 RELATIONS = {relation: relation for relation in ("entailment", "neutral", "contradiction")}
 TWO = {"entailment": "yes", "neutral": "no", "contradiction": "no"}
-MNLI_SEED, RTE_SEED, RECORDS = 1, 2, 4400
-"""As in the demo of the study nli."""
-SHARES = {"train": 0.873, "validation": 0.035, "test": 0.092}
 BASE_FORM = {**TRADES, **DEEDS}
 
 
@@ -214,13 +211,13 @@ def test_the_base_was_trained_on_none_of_the_pairs():
         assert (premise.lower(), hypothesis.lower()) not in learnt
 
 
-def test_the_demo_has_no_leak_within_or_across_its_datasets(tmp_path):
+def test_the_demo_has_no_leak_within_or_across_its_datasets(tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    datasets = load_study(Path("config/studies/nli.yaml"), "demo").datasets
     paths = {}
-    for name, seed, shares in (("mnli", MNLI_SEED, (1, 1, 1)), ("rte", RTE_SEED, (2, 1, 1))):
-        records = drawn(
-            records=RECORDS, seed=seed, shares=dict(zip(RELATIONS, shares, strict=True))
-        )
-        homes = split(Outline(records), Split.model_validate(SHARES))
+    for name, dataset in datasets.items():
+        records = list(nli_records(dataset.source))
+        homes = split(Outline(records), dataset.split)
         for part in ("train", "test"):
             paths[name, part] = str(tmp_path / f"{name}-{part}.jsonl")
             kept = [r for r, home in zip(records, homes, strict=True) if home == part]
@@ -229,10 +226,9 @@ def test_the_demo_has_no_leak_within_or_across_its_datasets(tmp_path):
         LeakSettings.model_validate(
             {
                 "title": "nli",
-                "training": [{"dataset": n, "path": paths[n, "train"]} for n in ("mnli", "rte")],
+                "training": [{"dataset": n, "path": paths[n, "train"]} for n in datasets],
                 "evaluation": [
-                    {"dataset": n, "split": "test", "path": paths[n, "test"]}
-                    for n in ("mnli", "rte")
+                    {"dataset": n, "split": "test", "path": paths[n, "test"]} for n in datasets
                 ],
             }
         )

@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from itertools import combinations
 
 from snaketune.config.sources import PairsSource
-from snaketune.pairs import NUMBERS, PRODUCTS, TOPICS, pairs_records
+from snaketune.pairs import INTENTS, NUMBERS, PRODUCTS, TOPICS, pairs_records
 
 LABELS = {"same": "相同", "different": "不相同"}
 
@@ -17,21 +17,15 @@ def drawn(**changed) -> list[dict]:
 
 def parsed(sentence: str, group: str) -> tuple[str, str, str | None]:
     """Product, intent and number (or its stars) of a sentence, read back without the generator."""
-    topic, scene = group.split()
-    plain = sentence.replace("帐", "账").replace("咋", "怎么").replace("为啥", "为什么")
-    product = re.search("|".join(PRODUCTS), plain).group()
-    plain = re.sub("(蚂蚁)?[花借]呗", "{p}", plain).replace(scene, "{s}")
-    number = re.search(r"(\d+|\*+)(?=期|元)", plain)
+    product, rest = sentence[:2], sentence[2:]
+    assert product in PRODUCTS
+    number = re.search(r"(\d+|\*+)(?=[期元])", rest)
     if number:
-        plain = plain.replace(number.group(), "{n}")
-    plain = re.sub("[嘛么]", "吗", plain)
-    found = {
-        wording: name
-        for name, wordings in TOPICS[topic].intents.items()
-        for wording in wordings
-        if re.sub("[嘛么]", "吗", wording) in plain
-    }
-    intent = found[max(found, key=len)]  # 想让… stands in 不想让… too
+        rest = rest.replace(number.group(), "{n}", 1)
+    matter = TOPICS[group.split()[0]].matter
+    assert rest.startswith(matter)
+    rest = rest.removeprefix(matter)
+    (intent,) = (key for key, names in INTENTS.items() if rest.startswith(names))
     return product, intent, number.group() if number else None
 
 
@@ -88,19 +82,18 @@ def test_a_family_has_one_group():
     assert len({record["group"] for record in drawn()}) == 72
 
 
-def test_no_scene_stands_inside_a_sentence_of_another_topic():
+def test_no_scene_stands_inside_another():
     """Else a family's sentences could be told for another's."""
-    scenes = [(name, scene) for name, topic in TOPICS.items() for scene in topic.scenes]
-    assert all(a[1] not in b[1] and b[1] not in a[1] for a, b in combinations(scenes, 2) if a != b)
+    scenes = [scene for topic in TOPICS.values() for scene in topic.scenes]
+    assert not any(a in b or b in a for a, b in combinations(scenes, 2))
 
 
-def test_wordings_of_an_intent_agree_in_their_number():
+def test_numbers_scenes_and_names_are_unlike():
+    names = [name for both in INTENTS.values() for name in both]
+    assert not any(a in b or b in a for a, b in combinations(names, 2))
     for topic in TOPICS.values():
-        for intent, wordings in topic.intents.items():
-            units = {wording.partition("{n}")[2][:1] for wording in wordings}
-            assert len(units) == 1 and units <= {"", *NUMBERS}, intent
-            assert len(set(wordings)) == len(wordings) >= 5
-            assert all("{s}" in wording and "{p}" in wording for wording in wordings)
+        assert topic.matter.partition("{n}")[2] in {"", *NUMBERS}
+        assert all("{s}" in place for place in topic.places)
 
 
 def test_same_seed_same_records_and_ids_by_content():

@@ -1,8 +1,10 @@
 """The rule-based teacher, and the checks that every teacher's text goes through."""
 
 import csv
+import json
 import subprocess
 import sys
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ import pytest
 from snaketune.conclusions import conclusion_reader
 from snaketune.config.sources import PairsSource
 from snaketune.errors import UserError
-from snaketune.pairs import TOPICS, pairs_records
+from snaketune.pairs import ASKS, INTENTS, TOPICS, pairs_records
 from snaketune.teaching import RulesTeacher, evidence, reject_reason
 
 SAME, DIFFERENT = "相同", "不相同"
@@ -46,12 +48,12 @@ def test_every_real_record_gets_a_text_that_passes():
 @pytest.mark.parametrize(
     ("one", "two", "label", "says"),
     [
-        ("花呗怎么还款", "借呗怎么还款", DIFFERENT, "产品不同"),
-        ("怎么开通花呗", "花呗怎么关闭", DIFFERENT, "意图不同"),
+        ("花呗怎么还款", "借呗怎么还款", DIFFERENT, "产品不同，意图一致"),
+        ("怎么开通花呗", "花呗怎么关闭", DIFFERENT, "产品一致，意图不同"),
         ("花呗分3期", "花呗能分12期吗", DIFFERENT, "数字不同"),
         ("怎么开通花呗", "在哪里开通花呗", DIFFERENT, "细节不同，一说“怎么开通”，一说“在哪里开通”"),
-        ("怎么开通花呗", "花呗如何申请", SAME, "意图一致"),
-        ("花呗分***期", "花呗能分12期吗", SAME, "说法略异，意图一致"),
+        ("怎么开通花呗", "花呗如何开通", SAME, "产品一致，意图一致"),
+        ("花呗分***期", "花呗能分12期吗", SAME, "产品一致，意图一致。"),
         ("怎么开通花呗", "我没有花呗", SAME, "问的是一件事"),
     ],
 )
@@ -59,46 +61,56 @@ def test_the_reason_follows_from_the_sentences(one, two, label, says):
     assert says in TEACHER(record(one, two, label))
 
 
-def test_evidence_of_generated_wordings_parts_the_intents():
-    """Wordings of an intent show one subject, and no other intent of the topic shows it."""
+def test_the_rules_see_what_the_generator_meant():
+    """Both names of an intent show one aspect, another intent of the topic shows another."""
     for topic in TOPICS.values():
-        subjects = {}
-        for intent, wordings in topic.intents.items():
-            for wording in wordings:
-                for scene in topic.scenes:
-                    found = evidence(wording.format(s=scene, p="借呗", n=12))
-                    assert found.product == "借呗"
-                    assert (found.number[:2] == "12") == ("{n}" in wording), wording
-                    subjects.setdefault(found.aspect, set()).add(intent)
-        assert all(len(intents) == 1 for intents in subjects.values()), subjects
-        assert len(subjects) == len(topic.intents)
+        aspects = {}
+        for intent, names in INTENTS.items():
+            for name, scene, place, ask in product(names, topic.scenes, topic.places, ASKS):
+                matter = f"借呗{topic.matter.format(n=12)}{name}"
+                found = evidence(f"{matter}，{place.format(s=scene)}{ask}")
+                assert (found.product, found.quote) == ("借呗", matter)
+                assert (found.number[:2] == "12") == ("{n}" in topic.matter)
+                aspects.setdefault(found.aspect, set()).add(intent)
+        assert len(aspects) == len(INTENTS), aspects
+        assert all(len(intents) == 1 for intents in aspects.values()), aspects
 
 
-def test_texts_vary_and_are_the_same_in_every_process():
-    records = list(pairs_records(SOURCE))
-    texts = [TEACHER(drawn) for drawn in records]
-    assert len({text.split("花呗")[0].split("借呗")[0] for text in texts}) >= 3
+def test_a_quote_is_the_sentences_own():
+    assert evidence("我的花贝怎么***分12期还").quote == "花贝怎么***分12期"
+    assert evidence("想提前还，借呗可以吗").quote == "借呗提前还款"
+    assert evidence("花呗还了***元没到账").number == ""
+    assert evidence("借呗周末有没有人上班").quote == "借呗“周末有没有人上班”"
+
+
+def test_a_text_is_the_same_in_every_process():
     code = (
         "from snaketune.teaching import RulesTeacher; import sys, json;"
         "print(RulesTeacher('不相同', '相同')(json.loads(sys.argv[1])))"
     )
-    import json
-
-    for drawn, text in zip(records[:2], texts, strict=False):
-        done = subprocess.run(
-            [sys.executable, "-c", code, json.dumps(drawn)],
-            capture_output=True,
-            text=True,
-            check=True,
-            env={"PYTHONPATH": str(Path(__file__).resolve().parents[1] / "scripts")},
-        )
-        assert done.stdout.strip("\n") == text
+    drawn = next(pairs_records(SOURCE))
+    done = subprocess.run(
+        [sys.executable, "-c", code, json.dumps(drawn)],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PYTHONPATH": str(Path(__file__).resolve().parents[1] / "scripts")},
+    )
+    assert done.stdout.strip("\n") == TEACHER(drawn)
 
 
 def test_a_text_is_cut_to_fit():
     long = record("花呗" * 3 + "我想知道怎么把名下的店铺迁走" * 4, "借" * 80, DIFFERENT)
     assert len(TEACHER(long)) <= 100
-    assert len(RulesTeacher(DIFFERENT, SAME, max_chars=40)(long)) <= 40
+    brief = RulesTeacher(DIFFERENT, SAME, max_chars=30)
+    for drawn in pairs_records(SOURCE):
+        text = brief(drawn)
+        assert reject_reason(text, drawn, READ, max_chars=30) is None, text
+
+
+def test_forms_vary():
+    starts = {TEACHER(drawn)[:10] for drawn in pairs_records(SOURCE)}
+    assert len(starts) >= 3
 
 
 def test_what_the_teacher_cannot_compare_is_said():

@@ -107,11 +107,12 @@ class OpenAIEngine:
         ledger = Ledger(self.ledger)
         client = Client(self.name, self.endpoint, ledger, self.about, self.retry_truncated)
 
+        def parted(group: list[Request]) -> list[list[Request]]:
+            if client.gives_many and group:
+                return [group]
+            return [[request] for request in group]
+
         async def work(group: list[Request]) -> tuple[tuple, list[list[Request]]]:
-            if not client.gives_many and len(group) > 1:
-                group, *later = [[request] for request in group]
-            else:
-                later = []
             ask = Ask(
                 messages=list(group[0].ids),
                 sampling=sampling,
@@ -120,12 +121,11 @@ class OpenAIEngine:
                 response_format=self.response_format,
             )
             outcome = await client.ask(ask)
-            if isinstance(outcome, Answer) and len(outcome.choices) < len(group):
-                later = [group[len(outcome.choices) :], *later]
-            return (group, outcome), later
+            got = len(outcome.choices) if isinstance(outcome, Answer) else len(group)
+            return (group, outcome), parted(group[got:])
 
         try:
-            jobs = chain([first], groups)
+            jobs = (part for group in chain([first], groups) for part in parted(group))
             for batch in results(client, work, jobs, self.endpoint.concurrency):
                 ledger.sync()
                 answered = {}

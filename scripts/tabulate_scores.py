@@ -9,6 +9,7 @@ from snaketune.comparisons import matrices, read_comparisons
 from snaketune.files import read_json, write_text
 from snaketune.pages import as_html, as_markdown
 from snaketune.tables import Block, TableSettings, as_csv, gather, sections
+from snaketune.voted import voted
 
 
 def main(args: argparse.Namespace) -> None:
@@ -17,6 +18,7 @@ def main(args: argparse.Namespace) -> None:
     rows = gather(settings, args.scores)
     parts = sections(rows, settings.baseline)
     blocks = [
+        *voted(map(read_json, args.scores), settings.models),
         *matrices(read_comparisons(args.comparisons)),
         *combined(map(read_json, args.combinations), settings.models),
         *published_claims(settings),

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from snaketune.config.data import JsonExtract, LabelExtract
+from snaketune.config.data import JsonExtract, LabelExtract, Reading
 from snaketune.errors import UserError
 from snaketune.extracting import answer_records
 from snaketune.files import read_jsonl, write_jsonl
 from snaketune.json_replies import read_reply
+from snaketune.label_replies import label_reader
 
 CITY_AND_DATE = JsonExtract(kind="json", fields=["city", "date"])
 YES_OR_NO = LabelExtract(
@@ -188,6 +189,54 @@ def test_every_response_is_read_in_every_way(tmp_path):
     ]
     assert (first["text"], first["error"]) == ("Maybe.", None)
     assert (second["read"], second["error"]) == ([], "too long")
+
+
+def test_a_response_that_failed_keeps_its_place(tmp_path):
+    prediction = _prediction("a", "Yes.", "No.")
+    prediction["responses"].insert(0, None)
+    (row,) = answer_records(*_files(tmp_path, [_record("a", "no")], [prediction]), YES_OR_NO)
+    assert [read and read["accuracy"] for read in row["read"]] == [None, "yes", "no"]
+    assert (row["read"][0], row["text"], row["error"]) == (None, "Yes.", None)
+
+
+SAME, DIFFERENT = "相同", "不相同"
+WAYS = {
+    "concluded": {"rule": "conclusion"},
+    "as_published": {"rule": "substring_published", "default": DIFFERENT},
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "concluded", "published"),
+    [
+        # quirk Y9
+        ("结论：并非不相同", SAME, DIFFERENT),
+        ("结论：两句不完全相同", DIFFERENT, SAME),
+        ("关键词不相同，但意图一致。结论：相同", SAME, DIFFERENT),
+        ("结论：一致", SAME, None),
+        ("结论：不一致", DIFFERENT, None),
+        # quirk Y10: unreadable, whatever it counts as
+        ("我不知道", None, None),
+    ],
+)
+def test_a_conclusion_and_the_published_way_to_read_it(tmp_path, text, concluded, published):
+    files = _files(tmp_path, [_record("a", SAME)], [_prediction("a", text)])
+    for labels in ([DIFFERENT, SAME], [SAME, DIFFERENT]):
+        extract = LabelExtract(kind="label", labels=labels, readings=WAYS)
+        (row,) = answer_records(*files, extract)
+        assert row["read"][0]["concluded"] == concluded
+    extract = LabelExtract(kind="label", labels=[DIFFERENT, SAME], readings=WAYS)
+    (row,) = answer_records(*files, extract)
+    assert row["read"] == [{"concluded": concluded, "as_published": published}]
+
+
+def test_the_first_of_two_labels_is_the_negative_where_none_holds_the_other():
+    reading = Reading(rule="conclusion", map={"no": "yes", "yes": "no"})
+    read = label_reader(reading, ["no", "yes"])
+    assert read("结论：no") == "yes"
+    assert read("结论：不是yes") == "yes"  # a denied yes is a no, which the map turns round
+    with pytest.raises(UserError, match=r"two labels apart, and extract\.labels has 3 \(a, b, c\)"):
+        label_reader(Reading(rule="conclusion"), ["a", "b", "c"])
 
 
 @pytest.mark.parametrize(

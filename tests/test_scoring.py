@@ -198,6 +198,13 @@ def test_several_responses_give_mean_and_spread_and_the_first_is_the_vote(tmp_pa
     assert line["unparsed"] == 0
 
 
+def test_without_a_positive_label_or_several_responses_there_is_nothing_new(tmp_path):
+    (line, _) = _score(tmp_path, [_labels("a", "no")], extract=LABELS)["metrics"]
+    assert (line["f1"], line["votes"]) == (None, None)
+    assert "precision" not in line
+    assert _by_metric(_score(tmp_path, [_row("a", GOLD)]), "f1")["exact_match"] is None
+
+
 def test_json_too_has_mean_and_spread(tmp_path):
     right, wrong = ({"answer": a, "valid": True} for a in (GOLD, {"city": "上海"}))
     row = {"id": "a", "label": GOLD, "error": None, "text": "", "read": [wrong, right]}

@@ -63,6 +63,7 @@ def _score(
         "ci_high": 0.9447,
         "mean": mean,
         "sd": None if mean is None else 0.0123,
+        "f1": None,
         "majority_class": 1 / 3,
         "p_vs_base": None if model == "base" else p,
     }

@@ -3,11 +3,14 @@
 A row is {"id", "label", "error", "text", "read"}. `error` says why there is no response (else
 null), `text` is the first response (null on an error), and `read` has one object a response, in
 their order: {"answer", "valid"} where JSON is read, {reading: label or null} where labels are.
-Null among what was read means unparsed; on an error `read` is empty.
+Null among what was read means unparsed; in the place of a response that failed, where others to
+the same record did not, stands null. On an error `read` is empty.
+
+What a reading's default and vote make of this is the business of `snaketune.metrics`, so that
+other ones need no reading again.
 """
 
 from pathlib import Path
-from typing import Any
 
 from snaketune.config.data import JsonExtract, LabelExtract
 from snaketune.errors import UserError
@@ -26,14 +29,6 @@ def by_id(path: Path) -> dict[str, dict]:
     return rows
 
 
-def vote(row: dict) -> dict[str, Any] | None:
-    """What counts as the record's answer: what was read from its first response.
-
-    None where there is no response, because of an error.
-    """
-    return row["read"][0] if row["read"] else None
-
-
 def read_answers(path: Path, extract: JsonExtract | LabelExtract) -> dict[str, dict]:
     """The rows of an answers file by id, checked against the dataset's extract.
 
@@ -46,7 +41,7 @@ def read_answers(path: Path, extract: JsonExtract | LabelExtract) -> dict[str, d
     for row in rows.values():
         if row["label"] is not None:
             _check_gold(path, row, extract)
-        if any(set(read) != keys for read in row["read"]):
+        if any(read is not None and set(read) != keys for read in row["read"]):
             raise UserError(
                 f"{path}: record '{row['id']}' was read by another extract than the dataset has "
                 "now. Delete the file and extract again."

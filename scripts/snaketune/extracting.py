@@ -31,6 +31,8 @@ def reader(extract: Extract) -> Callable[[str], dict[str, Any]]:
 def answer_records(records: Path, predictions: Path, extract: Extract) -> Iterator[dict]:
     """Yield a row of the answers file (see `snaketune.answers`) for each record, in their order.
 
+    Among the responses of a prediction, null stands for one that failed where others did not.
+
     Raises:
         UserError: the predictions lack a record or have one that is not asked for, or hold
             neither a response nor an error for one.
@@ -40,21 +42,24 @@ def answer_records(records: Path, predictions: Path, extract: Extract) -> Iterat
     _same_ids(records, set(asked), predictions, set(given))
     read = reader(extract)
     for name, record in asked.items():
-        texts = [response["text"] for response in _responses(predictions, given[name])]
+        texts = [
+            None if response is None else response["text"]
+            for response in _responses(predictions, given[name])
+        ]
         yield {
             "id": name,
             "label": record["label"],
             "error": given[name].get("error"),
-            "text": texts[0] if texts else None,
-            "read": [read(text) for text in texts],
+            "text": next((text for text in texts if text is not None), None),
+            "read": [None if text is None else read(text) for text in texts],
         }
 
 
-def _responses(path: Path, prediction: dict) -> list[dict]:
+def _responses(path: Path, prediction: dict) -> list[dict | None]:
     if prediction.get("error"):
         return []
     responses = prediction.get("responses")
-    if not responses:
+    if not responses or all(response is None for response in responses):
         raise UserError(
             f"{path}: record '{prediction['id']}' has neither a response nor an error. "
             "Delete the file and predict again."

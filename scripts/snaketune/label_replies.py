@@ -4,7 +4,9 @@ import re
 import unicodedata
 from collections.abc import Callable
 
+from snaketune.conclusions import conclusion_reader
 from snaketune.config.data import Reading
+from snaketune.errors import UserError
 
 CLAUSE = re.compile(r"([^.,;:!?\n。、]*)([.,;:!?\n。、]|$)")
 """A clause and its mark; full-width ，；：！？ are brought to their narrow form before."""
@@ -35,7 +37,9 @@ WORDS = re.compile(r"[^\W_](?:.*[^\W_])?", re.DOTALL)
 
 
 def label_reader(reading: Reading, labels: list[str]) -> Callable[[str], str | None]:
-    """A function from a reply's text to the label that counts, None where there is none.
+    """A function from a reply's text to the label that it gives, None where it gives none.
+
+    A reading's default is no business of this function: what could not be read stays None.
 
     first_word: the reply is parted into clauses at punctuation and line breaks; the first clause
     that begins or ends with a label, quotes, brackets and signs aside, decides. It says nothing
@@ -46,9 +50,15 @@ def label_reader(reading: Reading, labels: list[str]) -> Callable[[str], str | N
     given` is a no. A label with a mark that parts clauses in it, as a full stop, is never found.
 
     substring_published: the first of `labels` that occurs in the lower-cased reply, even inside
-    another word, as the nli study's text reads replies.
+    another word, as the nli and yesorno studies' texts read replies.
+
+    conclusion: what the reply concludes, see `conclusion_reader`. Of the two labels the negative is
+    the one that holds the other in it (不相同, 相同), or else the first.
+
+    Raises:
+        UserError: the rule conclusion with other than two labels.
     """
-    find = _first_word(labels) if reading.rule == "first_word" else _substring(labels)
+    find = RULES[reading.rule](labels)
 
     def read(text: str) -> str | None:
         found = find(text)
@@ -65,6 +75,17 @@ def _substring(labels: list[str]) -> Callable[[str], str | None]:
         return next((label for label, part in lowered if part in reply), None)
 
     return find
+
+
+def _conclusion(labels: list[str]) -> Callable[[str], str | None]:
+    if len(labels) != 2:
+        raise UserError(
+            f"readings: the rule conclusion tells two labels apart, and extract.labels has "
+            f"{len(labels)} ({', '.join(labels)}). Name two, or read by another rule."
+        )
+    first, second = labels
+    negative, positive = (second, first) if first in second else (first, second)
+    return conclusion_reader(negative, positive)
 
 
 def _first_word(labels: list[str]) -> Callable[[str], str | None]:
@@ -87,6 +108,9 @@ def _first_word(labels: list[str]) -> Callable[[str], str | None]:
         return None
 
     return find
+
+
+RULES = {"first_word": _first_word, "substring_published": _substring, "conclusion": _conclusion}
 
 
 def _form(text: str) -> str:

@@ -6,9 +6,9 @@ import unicodedata
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from snaketune.answers import vote
-from snaketune.config.data import JsonExtract, LabelExtract
+from snaketune.config.data import JsonExtract, LabelExtract, Reading, Vote
 from snaketune.places import place_name
+from snaketune.voting import decide
 
 
 def typed_place_name(text: str) -> str:
@@ -22,15 +22,30 @@ _MISSING = object()
 
 
 class Metric(NamedTuple):
-    """A question with a yes or a no for what was read from a reply (see `snaketune.answers`)."""
+    """A question with a yes or a no for the answer to a record (see `snaketune.answers`)."""
 
     name: str
-    right: Callable[[dict, Any], bool]
-    """Of what was read, and the gold answer."""
-    unparsed: Callable[[dict], bool]
-    """Of what was read."""
+    says: Callable[[dict], Any]
+    """What a response answers, of what was read from it; None where it answers nothing."""
+    unreadable: Callable[[dict], bool]
+    """Of what was read from a response, whatever that counts as."""
+    right: Callable[[Any, Any], bool]
+    """Of an answer, and the gold answer."""
     gold: Callable[[Any], Any] | None
     """The gold value in a gold answer, for the majority baseline; None where there is none."""
+    vote: Vote | None = None
+    """How responses become one answer; None: the first of them is the answer."""
+
+
+class Answered(NamedTuple):
+    """What counts as a record's answer."""
+
+    answer: Any
+    """None where there is none."""
+    unparsed: bool
+    """There is no answer, or nothing but what unreadable replies count as."""
+    error: bool
+    """There is no response that could count."""
 
 
 def metrics_of(extract: JsonExtract | LabelExtract) -> list[Metric]:
@@ -41,9 +56,9 @@ def metrics_of(extract: JsonExtract | LabelExtract) -> list[Metric]:
     matches with the fields of `extract.normalise` in canonical form.
     """
     if isinstance(extract, LabelExtract):
-        return [_reading(name) for name in extract.readings]
+        return [_reading(name, reading) for name, reading in extract.readings.items()]
     plain: dict[str, str] = {}
-    metrics = [Metric("valid_json", lambda read, label: read["valid"], _no_object, None)]
+    metrics = [Metric("valid_json", _itself, _no_object, lambda read, label: read["valid"], None)]
     metrics += [_field(f"field_match:{field}", field, plain) for field in extract.fields]
     metrics.append(_exact("exact_match", plain))
     if extract.normalise:
@@ -64,18 +79,46 @@ def compared_metrics(extract: JsonExtract | LabelExtract) -> list[Metric]:
     return [metric for metric in metrics if metric.name in whole]
 
 
+def ballot(metric: Metric, row: dict) -> list[Any]:
+    """What each response in a row of an answers file answers; None for one that answers nothing,
+    because it could not be read or failed."""
+    return [None if read is None else metric.says(read) for read in row["read"]]
+
+
+def answered(metric: Metric, row: dict) -> Answered:
+    """The answer to a row of an answers file."""
+    by_first = metric.vote is None or metric.vote.rule == "first"
+    counting = [read for read in (row["read"][:1] if by_first else row["read"]) if read is not None]
+    if not counting:
+        return Answered(None, False, True)
+    says = ballot(metric, row)
+    answer = says[0] if metric.vote is None else decide(says, metric.vote).label
+    return Answered(answer, answer is None or all(map(metric.unreadable, counting)), False)
+
+
 def voted_right(metric: Metric, rows: list[dict]) -> list[bool]:
-    """Whether the vote of each row of an answers file is right; an error is not."""
-    return [(read := vote(row)) is not None and metric.right(read, row["label"]) for row in rows]
+    """Whether the answer to each row of an answers file is right; none and an error are not."""
+    return [is_right(metric, answered(metric, row).answer, row["label"]) for row in rows]
 
 
-def _reading(name: str) -> Metric:
+def is_right(metric: Metric, answer: Any, label: Any) -> bool:
+    """Whether an answer is there and right."""
+    return answer is not None and metric.right(answer, label)
+
+
+def _reading(name: str, reading: Reading) -> Metric:
     return Metric(
         name,
-        lambda read, label: read[name] == label,
+        lambda read: reading.default if read[name] is None else read[name],
         lambda read: read[name] is None,
+        lambda answer, label: answer == label,
         lambda label: label,
+        reading.vote,
     )
+
+
+def _itself(read: dict) -> dict:
+    return read
 
 
 def _no_object(read: dict) -> bool:
@@ -100,7 +143,7 @@ def _match(name: str, value: Callable[[dict], Any]) -> Metric:
     def right(read: dict, label: dict) -> bool:
         return read["answer"] is not None and _same(value(read["answer"]), value(label))
 
-    return Metric(name, right, _no_object, value)
+    return Metric(name, _itself, _no_object, right, value)
 
 
 def _canonical(field: str, value: Any, rules: dict[str, str]) -> Any:

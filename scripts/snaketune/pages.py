@@ -11,6 +11,7 @@ HEAD = {
     "metric": "metric",
     "model": "model",
     "accuracy": "accuracy %, 95 % interval",
+    "f1": "F1 %",
     "spread": "mean ± sd %",
     "n": "n",
     "correct": "correct",
@@ -20,19 +21,28 @@ HEAD = {
     "published": "published %",
     "p": "p vs {baseline}",
 }
-"""Key of a cell → name of its column; `spread` is left out where each record has one response."""
+"""Key of a cell → name of its column."""
 
 LEGEND = (
     "Accuracy is the share of the n records with a gold answer that the model gets right, with its "
     "Wilson 95 % interval. Replies without a readable answer (unparsed) and records that failed "
-    "(errors) count as wrong. Majority: what answering always with the most frequent gold value "
-    "would reach. p: exact McNemar test against {baseline} on the same records. "
+    "(errors) count as wrong; a reading may count unparsed ones as a label by default. Majority: "
+    "what answering always with the most frequent gold value would reach. p: exact McNemar test "
+    "against {baseline} on the same records. "
     "▲ marks a model that is better than {baseline} with p < {clearly:g}."
 )
-SPREAD_LEGEND = (
-    " Accuracy is that of the first response to each record. Mean ± sd: mean and sample standard "
-    "deviation of the accuracies of each response index by itself."
-)
+OPTIONAL_LEGENDS = {
+    "f1": (
+        " F1: harmonic mean of precision and recall of the dataset's positive label; records "
+        "without an answer are not predicted to have it."
+    ),
+    "spread": (
+        " Accuracy is that of the vote over the responses to each record, which is the first of "
+        "them unless the reading says otherwise. Mean ± sd: mean and sample standard deviation of "
+        "the accuracies of each response index by itself."
+    ),
+}
+"""Keys of columns that are left out where no row has a number, and how to read them."""
 
 BODY = """\
 <h1>{{ title }}</h1>
@@ -80,22 +90,25 @@ BODY = """\
 
 def heading(settings: TableSettings, sections: list[dict[str, Any]]) -> dict[str, str]:
     """Names of the columns that people see, by the key of their cells."""
-    several = _several_responses(sections)
+    absent = set(OPTIONAL_LEGENDS) - _present(sections)
     return {
         key: name.format(baseline=settings.baseline)
         for key, name in HEAD.items()
-        if several or key != "spread"
+        if key not in absent
     }
 
 
 def legend(settings: TableSettings, sections: list[dict[str, Any]]) -> str:
     """How to read the table."""
+    present = _present(sections)
     text = LEGEND.format(baseline=settings.baseline, clearly=CLEARLY)
-    return text + (SPREAD_LEGEND if _several_responses(sections) else "")
+    return text + "".join(said for key, said in OPTIONAL_LEGENDS.items() if key in present)
 
 
-def _several_responses(sections: list[dict[str, Any]]) -> bool:
-    return any(row["spread"] != "–" for section in sections for row in section["rows"])
+def _present(sections: list[dict[str, Any]]) -> set[str]:
+    """The columns that some tables lack and these have."""
+    rows = [row for section in sections for row in section["rows"]]
+    return {key for key in OPTIONAL_LEGENDS if any(row[key] != "–" for row in rows)}
 
 
 def as_html(

@@ -5,14 +5,23 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from snaketune.answers import read_answers, same_records, vote
+from snaketune.answers import read_answers, same_records
 from snaketune.config.common import Name, Strict
 from snaketune.config.data import Extract, LabelExtract
 from snaketune.errors import UserError
 from snaketune.files import read_json
-from snaketune.metrics import Metric, as_key, metrics_of, voted_right
+from snaketune.metrics import (
+    Metric,
+    answered,
+    as_key,
+    ballot,
+    is_right,
+    metrics_of,
+    voted_right,
+)
 from snaketune.recipe import recipe_hash
 from snaketune.significance import exact_p, wilson
+from snaketune.voting import Ballot, measured
 
 
 class ScoreSettings(Strict):
@@ -36,10 +45,12 @@ def score(
 ) -> dict:
     """Score one model's answers.
 
-    A record's answer is the vote over its responses (see `snaketune.answers.vote`); where there
-    are several, `mean` and `sd` are those of the accuracies of each response index by itself.
-    Records without a gold answer are left out and counted. An unparsed reply and an error are
-    wrong in every metric and counted besides.
+    A record's answer is the vote over its responses (see `snaketune.voting.decide`); where there
+    are several, `mean` and `sd` are those of the accuracies of each response index by itself, and
+    `votes` of a reading says what the vote is worth (see `snaketune.voting.measured`). Records
+    without a gold answer are left out and counted. A record without an answer (unparsed) and an
+    error are wrong in every metric and counted besides; where unreadable replies count as a label,
+    a record that has it from nothing else is counted as unparsed, right or not.
 
     Args:
         settings: what is scored.
@@ -59,10 +70,15 @@ def score(
     pairs = None
     if settings.model != settings.baseline:
         pairs = [base[row["id"]] for row in with_gold]
-    lines = [_measure(m, with_gold, pairs, settings) for m in metrics_of(settings.extract)]
-    if isinstance(settings.extract, LabelExtract):
-        for line in lines:
-            line["confusion"] = confusion(settings.extract.labels, line["metric"], with_gold)
+    extract, k = settings.extract, settings.responses_per_record
+    lines = []
+    for metric in metrics_of(extract):
+        line = _measure(metric, with_gold, pairs, k)
+        if isinstance(extract, LabelExtract):
+            table = confusion(extract.labels, metric, with_gold)
+            line |= f1(table, extract.positive) if extract.positive else {}
+            line |= {"votes": _votes(metric, with_gold, k), "confusion": table}
+        lines.append(line)
     return {
         "study": settings.study,
         "model": settings.model,
@@ -91,28 +107,27 @@ def _check_responses(path: Path, rows: list[dict], wanted: int) -> None:
             )
 
 
-def _measure(
-    metric: Metric, rows: list[dict], pairs: list[dict] | None, settings: ScoreSettings
-) -> dict[str, Any]:
+def _measure(metric: Metric, rows: list[dict], pairs: list[dict] | None, k: int) -> dict[str, Any]:
     n = len(rows)
     right = voted_right(metric, rows)
     low, high = wilson(sum(right), n)
     majority = None
     if metric.gold and n:
         majority = max(Counter(as_key(metric.gold(row["label"])) for row in rows).values()) / n
-    mean, sd = _spread(metric, rows, settings.responses_per_record)
-    votes = [vote(row) for row in rows]
+    mean, sd = _spread(metric, rows, k)
+    answers = [answered(metric, row) for row in rows]
     return {
         "metric": metric.name,
         "n": n,
         "correct": sum(right),
-        "unparsed": sum(read is not None and metric.unparsed(read) for read in votes),
-        "errors": sum(read is None for read in votes),
+        "unparsed": sum(answer.unparsed for answer in answers),
+        "errors": sum(answer.error for answer in answers),
         "accuracy": sum(right) / n if n else None,
         "ci_low": low,
         "ci_high": high,
         "mean": mean,
         "sd": sd,
+        "f1": None,
         "majority_class": majority,
         "p_vs_base": None if pairs is None else exact_p(right, voted_right(metric, pairs)),
     }
@@ -122,27 +137,60 @@ def _spread(metric: Metric, rows: list[dict], k: int) -> tuple[float | None, flo
     """Mean and sample standard deviation of the accuracies of the k responses; None for k = 1."""
     if k == 1 or not rows:
         return None, None
-    shares = [
-        sum(bool(row["read"]) and metric.right(row["read"][i], row["label"]) for row in rows)
-        / len(rows)
-        for i in range(k)
+    rights = [
+        [is_right(metric, answer, row["label"]) for answer in ballot(metric, row) or [None] * k]
+        for row in rows
     ]
+    shares = [sum(column) / len(rows) for column in zip(*rights, strict=True)]
     return statistics.fmean(shares), statistics.stdev(shares)
 
 
-def confusion(labels: list[str], reading: str, rows: list[dict]) -> dict[str, dict[str, int]]:
+def _votes(metric: Metric, rows: list[dict], k: int) -> dict[str, Any] | None:
+    """What a reading's vote is worth, and how many single responses were unreadable or failed;
+    None for k = 1."""
+    if k == 1 or not rows:
+        return None
+    ballots = [Ballot(tuple(ballot(metric, row)), row["label"]) for row in rows]
+    reads = [read for row in rows for read in row["read"]]
+    there = [read for read in reads if read is not None]
+    return {
+        **measured(ballots, metric.vote, k),
+        "responses": k * len(rows),
+        "unreadable": sum(map(metric.unreadable, there)),
+        "failed": k * len(rows) - len(there),
+    }
+
+
+def confusion(labels: list[str], metric: Metric, rows: list[dict]) -> dict[str, dict[str, int]]:
     """Counts of answers by gold label: {gold: {each label, "unparsed", "error": count}}.
 
-    Only labels that are gold for some record have a row; all have a column.
+    Only labels that are gold for some record have a row; all have a column. A default counts as
+    the label that it is.
     """
     counts: Counter[tuple[str, str]] = Counter()
     for row in rows:
-        read = vote(row)
-        answer = "error" if read is None else read[reading]
-        counts[row["label"], "unparsed" if answer is None else answer] += 1
+        found = answered(metric, row)
+        missing = "error" if found.error else "unparsed"
+        counts[row["label"], missing if found.answer is None else found.answer] += 1
     given = {gold for gold, _ in counts}
     return {
         gold: {answer: counts[gold, answer] for answer in (*labels, "unparsed", "error")}
         for gold in labels
         if gold in given
+    }
+
+
+def f1(confusion: dict[str, dict[str, int]], positive: str) -> dict[str, float | None]:
+    """`precision`, `recall` and their harmonic mean `f1` for a label, from a confusion table.
+
+    A record that is unparsed or an error is not predicted. None where nothing was to be divided
+    by: no answer, no gold, or neither of the label.
+    """
+    hits = confusion.get(positive, {}).get(positive, 0)
+    said = sum(row[positive] for row in confusion.values())
+    gold = sum(confusion.get(positive, {}).values())
+    return {
+        "precision": hits / said if said else None,
+        "recall": hits / gold if gold else None,
+        "f1": 2 * hits / (said + gold) if said + gold else None,
     }

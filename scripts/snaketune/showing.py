@@ -54,7 +54,8 @@ def _number(row: dict | None) -> str:
     if row is None or row["accuracy"] is None:
         return "–"
     low, high = percent(row["ci_low"]), percent(row["ci_high"])
-    return f"{percent(row['accuracy'])} % [{low}, {high}]"
+    f1 = "" if row["f1"] is None else f", F1 {percent(row['f1'])}"
+    return f"{percent(row['accuracy'])} % [{low}, {high}]{f1}"
 
 
 def aligned(lines: list[list[str]]) -> list[str]:

@@ -30,6 +30,7 @@ COLUMNS = (
     "ci_high",
     "mean",
     "sd",
+    "f1",
     "majority_class",
     "published",
     "p_vs_base",
@@ -42,6 +43,7 @@ SHARES = (
     "ci_high",
     "mean",
     "sd",
+    "f1",
     "majority_class",
     "published",
     "p_vs_base",
@@ -192,7 +194,8 @@ def sections(rows: list[dict], baseline: str) -> list[dict[str, Any]]:
     """The table as people read it: a section a dataset and split, with the cells as text.
 
     Each section is {"dataset", "split", "rows"}; each row has metric, model, accuracy, n, correct,
-    unparsed, errors, spread, majority, published, p and `beats`: clearly better than the baseline.
+    unparsed, errors, f1, spread, majority, published, p and `beats`: clearly better than the
+    baseline.
     """
     base = {
         (row["dataset"], row["split"], row["metric"]): row["accuracy"]
@@ -219,6 +222,7 @@ def _cells(row: dict, base: float | None) -> dict[str, Any]:
         "correct": row["correct"],
         "unparsed": row["unparsed"],
         "errors": row["errors"],
+        "f1": percent(row["f1"]),
         "spread": with_spread(row),
         "majority": percent(row["majority_class"]),
         "published": percent(row["published"]),

@@ -1,0 +1,159 @@
+"""What a record's responses answer together, and what asking more than once is worth."""
+
+import statistics
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
+from itertools import combinations
+from math import sqrt
+from typing import Literal, NamedTuple
+
+from snaketune.config.data import Vote
+
+MOST_EXACT = 10
+"""Responses up to which a curve takes every subset of them (1,023 of ten)."""
+Z = statistics.NormalDist().inv_cdf(0.975)
+
+
+class Outcome(NamedTuple):
+    """The label that a vote gives, or why it gives none."""
+
+    label: str | None
+    why: Literal["too_few", "tie", "unreadable"] | None = None
+
+
+class Ballot(NamedTuple):
+    """What each response to a record says, None for one that says nothing, and the gold label."""
+
+    says: tuple[str | None, ...]
+    """Empty where the record has no response at all, because of an error."""
+    gold: str
+
+
+def decide(says: Sequence[str | None], rule: Vote) -> Outcome:
+    """The vote over the labels that a record's responses say, by a rule of the config.
+
+    Valid votes are those that say a label; a response that could not be read, or failed, is None.
+    """
+    valid = [label for label in says if label is not None]
+    if len(valid) < rule.min_valid:
+        return Outcome(None, "too_few")
+    if rule.rule == "first":
+        return Outcome(says[0], None if says[0] is not None else "unreadable")
+    if rule.rule == "any" and rule.label in valid:
+        return Outcome(rule.label)
+    if rule.rule == "threshold":
+        if valid.count(rule.label) / len(valid) >= rule.share:
+            return Outcome(rule.label)
+        valid = [label for label in valid if label != rule.label]
+    return _most(valid, rule)
+
+
+def _most(valid: list[str], rule: Vote) -> Outcome:
+    """The label that most votes have; of equally many the first seen, if ties go to the first."""
+    ranked = Counter(valid).most_common()
+    if len(ranked) > 1 and ranked[0][1] == ranked[1][1] and rule.tie == "abstain":
+        return Outcome(None, "tie")
+    return Outcome(ranked[0][0])
+
+
+def measured(ballots: Sequence[Ballot], rule: Vote, k: int) -> dict:
+    """What k responses and a vote give, against one response.
+
+    Args:
+        ballots: of the records with a gold label, at least one; each of k responses or of none.
+        rule: how they vote.
+        k: responses a record.
+
+    Returns:
+        `rule`; `curve`, accuracy of the vote over 1 to k responses (see `curve`); `gain` of the
+        vote over one response, as a share, with its interval `gain_low`, `gain_high` (see
+        `gain`); of the records with two valid votes or more, `agreement`, the share whose valid
+        votes are all the same, and `pairwise_agreement`, the mean share of pairs of valid votes
+        that are the same, None where there is no such record; `abstained`, records that were
+        answered but whose vote gives no label, and how many of them `tied` or had `too_few` valid
+        votes.
+    """
+    outcomes = [decide(ballot.says, rule) for ballot in ballots if ballot.says]
+    why = Counter(outcome.why for outcome in outcomes if outcome.label is None)
+    low, middle, high = gain(ballots, rule, k)
+    unanimous, pairs = agreement(ballots)
+    return {
+        "rule": rule.model_dump(),
+        "curve": curve(ballots, rule, k),
+        "gain": middle,
+        "gain_low": low,
+        "gain_high": high,
+        "agreement": unanimous,
+        "pairwise_agreement": pairs,
+        "abstained": why.total(),
+        "tied": why["tie"],
+        "too_few": why["too_few"],
+    }
+
+
+def curve(ballots: Sequence[Ballot], rule: Vote, k: int) -> list[float]:
+    """Accuracy of the vote over j of the k responses, for j = 1 … k, a mean over draws of j.
+
+    Up to ten responses, the draws are all subsets of j; of more, the k runs of j successive
+    responses, where the first follows the last. So one is the mean of single responses and k the
+    vote itself, and no response counts more than another. Where `min_valid` is above j, all j
+    must be valid. An even number can tie, so a curve may fall before it rises.
+    """
+    counted = Counter(ballots)
+    points = []
+    for j in range(1, k + 1):
+        label = _labels(rule.model_copy(update={"min_valid": min(rule.min_valid, j)}))
+        right = tried = 0
+        for (says, gold), times in counted.items():
+            drawn = [label(votes) == gold for votes in _draws(says, j)]
+            right += times * sum(drawn)
+            tried = max(tried, len(drawn))
+        points.append(right / (tried * len(ballots)) if tried else 0.0)
+    return points
+
+
+def _labels(rule: Vote) -> Callable[[tuple[str | None, ...]], str | None]:
+    """`decide`, once for equal votes."""
+    return cache(lambda votes: decide(votes, rule).label)
+
+
+def _draws(says: tuple[str | None, ...], j: int) -> Iterator[tuple[str | None, ...]]:
+    """Every j of the responses, or of many responses the runs of j, each in their order."""
+    k = len(says)
+    if k <= MOST_EXACT:
+        return combinations(says, j)
+    runs = ({(start + i) % k for i in range(j)} for start in range(k))
+    return (tuple(says[i] for i in sorted(run)) for run in runs)
+
+
+def gain(ballots: Sequence[Ballot], rule: Vote, k: int) -> tuple[float | None, float, float | None]:
+    """Accuracy of the vote less that of one response: lower end, value, upper end, as shares.
+
+    For each record the difference is 1 or 0 for the vote, less the share of its responses that
+    are right; the 95 % interval is the normal one of the mean of these paired differences over
+    the records. There are no ends where there is one record.
+    """
+    differences = [
+        (bool(says) and decide(says, rule).label == gold) - says.count(gold) / k
+        for says, gold in ballots
+    ]
+    middle = statistics.fmean(differences)
+    if len(differences) == 1:
+        return None, middle, None
+    reach = Z * statistics.stdev(differences) / sqrt(len(differences))
+    return middle - reach, middle, middle + reach
+
+
+def agreement(ballots: Sequence[Ballot]) -> tuple[float | None, float | None]:
+    """Of records with two valid votes or more: the share whose valid votes are all the same, and
+    the mean share of their pairs of votes that are."""
+    counts = [Counter(label for label in says if label is not None) for says, _ in ballots]
+    counts = [count for count in counts if count.total() > 1]
+    if not counts:
+        return None, None
+    pairs = [
+        sum(votes * (votes - 1) for votes in count.values()) / (count.total() * (count.total() - 1))
+        for count in counts
+    ]
+    return sum(len(count) == 1 for count in counts) / len(counts), statistics.fmean(pairs)

@@ -90,6 +90,29 @@ def test_records_that_only_one_model_gets_right_decide(tmp_path):
     assert (rows[1]["difference"], rows[1]["p"]) == (0, 1)
 
 
+def test_votes_are_compared_where_a_record_is_asked_more_than_once(tmp_path):
+    answers = []
+    for model, says in (("base", ["yes", "no", "no"]), ("rte", ["no", "yes", "yes"])):
+        answers.append(_answers(tmp_path, model, "rte", [_read("yes")] * 9))
+        rows = [
+            {
+                "id": str(i),
+                "label": "yes",
+                "error": None,
+                "text": "",
+                "read": list(map(_read, says)),
+            }
+            for i in range(9)
+        ]
+        write_jsonl(Path(answers[-1]["path"]), rows)
+    first, *_ = _rows(answers)
+    voting = {**LABELS["readings"]["accuracy"], "vote": {"rule": "majority"}}
+    extract = {**LABELS, "readings": {**LABELS["readings"], "accuracy": voting}}
+    voted, *_ = _rows(answers, extracts={"rte": extract})
+    assert (first["difference"], voted["difference"]) == (-1, 1)
+    assert voted["p"] == pytest.approx(2 / 2**9)
+
+
 def test_of_json_only_whole_answers_are_compared(tmp_path):
     gold = {"city": "北京市"}
     reads = {"base": {"city": "北京"}, "rte": gold}

@@ -102,6 +102,7 @@ def test_a_record_whose_responses_that_count_all_failed_is_an_error(tmp_path):
         "majority": 2, "strict": 2, "first": 3,
     }  # fmt: skip
     assert made["majority"]["correct"] == 1
+    assert made["majority"]["votes"]["abstained"] == made["majority"]["unparsed"] == 0
 
 
 def test_models_are_compared_by_their_votes(tmp_path):

@@ -150,7 +150,9 @@ def _votes(metric: Metric, rows: list[dict], k: int) -> dict[str, Any] | None:
     None for k = 1."""
     if k == 1 or not rows:
         return None
-    ballots = [Ballot(tuple(ballot(metric, row)), row["label"]) for row in rows]
+    ballots = [
+        Ballot(tuple(ballot(metric, row)) if any(row["read"]) else (), row["label"]) for row in rows
+    ]
     reads = [read for row in rows for read in row["read"]]
     there = [read for read in reads if read is not None]
     return {
@@ -180,15 +182,15 @@ def confusion(labels: list[str], metric: Metric, rows: list[dict]) -> dict[str, 
     }
 
 
-def f1(confusion: dict[str, dict[str, int]], positive: str) -> dict[str, float | None]:
+def f1(table: dict[str, dict[str, int]], positive: str) -> dict[str, float | None]:
     """`precision`, `recall` and their harmonic mean `f1` for a label, from a confusion table.
 
     A record that is unparsed or an error is not predicted. None where nothing was to be divided
     by: no answer, no gold, or neither of the label.
     """
-    hits = confusion.get(positive, {}).get(positive, 0)
-    said = sum(row[positive] for row in confusion.values())
-    gold = sum(confusion.get(positive, {}).values())
+    hits = table.get(positive, {}).get(positive, 0)
+    said = sum(row[positive] for row in table.values())
+    gold = sum(table.get(positive, {}).values())
     return {
         "precision": hits / said if said else None,
         "recall": hits / gold if gold else None,

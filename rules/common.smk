@@ -89,6 +89,18 @@ def evaluations_of(study):
             yield model, evaluation["dataset"], evaluation["split"]
 
 
+def votes_in(study):
+    """Whether several responses of a record vote somewhere in a study."""
+    datasets = STUDIES[study]["datasets"]
+    readings = [
+        reading
+        for _, dataset, _ in evaluations_of(study)
+        for reading in datasets[dataset]["extract"].get("readings", {}).values()
+    ]
+    several = STUDIES[study]["sampling"]["responses_per_record"] > 1
+    return several and any(reading["vote"]["rule"] != "first" for reading in readings)
+
+
 def asked_models(study):
     """Names of the models that a study evaluates, in its order."""
     asked = {model for model, _, _ in evaluations_of(study)}
@@ -131,6 +143,7 @@ def results_of(study):
     made += [f"accuracy.{kind}" for kind in ("csv", "md", "html")]
     made += ["figures/accuracy.svg"] + (["figures/loss.svg"] if adapters else [])
     made += [f"figures/{grid}.svg" for grid in settings["grids"]]
+    made += ["figures/votes.svg"] if votes_in(study) else []
     bases = {a["base"] for a in adapters.values()}
     bases |= {model["base"] for model in asked.values() if model["base"]}
     return [f"<results>/bases/{base}/source.json" for base in sorted(bases)] + [

@@ -63,6 +63,33 @@ rule draw_accuracy:
         " --out {output:q} --log {log:q}"
 
 
+rule draw_votes:
+    input:
+        scores_of_study,
+    output:
+        report(
+            "<results>/{study}/figures/votes.svg",
+            caption="../report/votes.rst",
+            category="{study}",
+            subcategory="Accuracy",
+            labels={"what": "votes"},
+        ),
+    log:
+        "<logs>/{study}/draw_votes.log",
+    benchmark:
+        "<benchmarks>/{study}/draw_votes.tsv"
+    conda:
+        "../envs/report.yaml"
+    params:
+        settings=votes_settings,
+        code=code_of("draw_votes"),
+    message:
+        "{wildcards.study}: draw what voting is worth"
+    shell:
+        "python scripts/draw_votes.py --settings {params.settings:q} --scores {input:q}"
+        " --out {output:q} --log {log:q}"
+
+
 rule draw_grid:
     input:
         rules.tabulate_scores.output.csv,

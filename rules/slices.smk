@@ -239,7 +239,15 @@ def parity_records(wildcards):
 
 
 def extract_settings(wildcards):
-    return json.dumps({"extract": item(wildcards, "datasets")["extract"]}, ensure_ascii=False)
+    """How replies are read; how what was read counts (votes, defaults, F1) is for scoring."""
+    extract = item(wildcards, "datasets")["extract"]
+    if "readings" in extract:
+        readings = {
+            name: {key: reading[key] for key in ("rule", "map")}
+            for name, reading in extract["readings"].items()
+        }
+        extract = {**extract, "readings": readings, "positive": None}
+    return json.dumps({"extract": extract}, ensure_ascii=False)
 
 
 def score_settings(wildcards):
@@ -349,6 +357,13 @@ def grid_settings(wildcards):
             "metrics": {name: headline(item) for name, item in study["datasets"].items()},
         },
         ensure_ascii=False,
+    )
+
+
+def votes_settings(wildcards):
+    study = STUDIES[wildcards.study]
+    return json.dumps(
+        {"title": study["title"], "models": list(study["models"])}, ensure_ascii=False
     )
 
 

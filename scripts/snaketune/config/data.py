@@ -153,7 +153,7 @@ class Reading(Strict):
     """first_word: the label that the reply's first telling clause begins or ends with, as a word
     and not negated, else unparsed. substring_published: the first of `labels` that occurs anywhere
     in the lower-cased reply, even inside another word, as the nli study reads it. conclusion: the
-    label behind the last 结论, negations resolved; of two labels the negated one comes first."""
+    label behind the last 结论, negations resolved; the label that holds the other is its negation."""
     default: str | None = None
     """What an unreadable reply counts as; null keeps it unparsed."""
     vote: Vote = Vote()
@@ -191,6 +191,8 @@ class LabelExtract(Strict):
 
     @model_validator(mode="after")
     def _mapped_labels(self) -> "LabelExtract":
+        if len(self.labels) != 2 and any(r.rule == "conclusion" for r in self.readings.values()):
+            raise ValueError("readings: the rule conclusion tells two labels apart, no more")
         for where, label in self._labels_named():
             if label is not None and label not in self.labels:
                 raise ValueError(f"{where}: no label '{label}'. {nearest(label, self.labels)}")

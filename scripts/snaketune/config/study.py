@@ -111,6 +111,7 @@ class Study(Strict):
         self._check_models()
         self._check_splits()
         self._check_published()
+        self._check_votes()
         return self
 
     def _named(self):
@@ -233,6 +234,18 @@ class Study(Strict):
                 raise ValueError(
                     f"{where}: datasets.{dataset}.split.{split} {why}, so there are no records"
                 )
+
+    def _check_votes(self) -> None:
+        """A vote that needs more responses than there are would make every record an abstention."""
+        there = self.sampling.responses_per_record
+        for key, dataset in self.datasets.items():
+            for name, reading in getattr(dataset.extract, "readings", {}).items():
+                if reading.vote.min_valid > there:
+                    raise ValueError(
+                        f"datasets.{key}.extract.readings.{name}.vote.min_valid: "
+                        f"{reading.vote.min_valid} of only {there} responses a record; "
+                        "raise sampling.responses_per_record"
+                    )
 
     def _check_published(self) -> None:
         for index, number in enumerate(self.published):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from asking import PRICE
 from chat_server import KEY, MODEL, chat_server
-from tuning import SCRIPTS
+from tuning import SCRIPTS, kill_when, run
 
 from snaketune.chat import waits
 from snaketune.chat.budget import BudgetReached
@@ -275,6 +275,20 @@ def test_the_script_leaves_no_key_in_any_file_or_message(place):
     assert len(files) >= 6 and all(KEY not in path.read_text("utf-8") for path in files)
     assert "of 10 records kept" not in (place.folder / "distill.log").read_text("utf-8")
     assert len(place.kept()) >= 8, "what the first run wrote is still there"
+
+
+def test_a_kill_costs_no_more_than_what_was_under_way(place):
+    write_jsonl(place.paths()["records"], records(120))
+    options = [word for name, path in place.paths().items() for word in (f"--{name}", str(path))]
+    with chat_server(latency=0.03) as server:
+        settings = json.dumps(served(server, attempts=1))
+        words = [sys.executable, str(SCRIPTS / "distill.py"), *options, "--settings", settings]
+        kill_when(words, lambda: server.stats(False)["served"] >= 30)
+        assert not place.paths()["out"].exists()
+        run(words)
+        assert 120 <= server.stats()["served"] <= 120 + 8
+    assert len(place.kept()) + len(place.rejected()) == 120
+    assert read_json(place.paths()["metrics"])["from_journal"] >= 30 - 8
 
 
 def test_a_faulty_server_loses_no_record_and_bills_none_twice(place):

@@ -27,7 +27,7 @@ FRAMES = (
 )
 """Forms of the rule-based teacher's text, in the order that the yesorno study asks for."""
 SHORT_FRAME = "推理过程：{why}。结论：{label}"
-"""Where the others are longer than allowed; a tiny base learns nothing from longer ones."""
+"""Where the others are longer than allowed; longer ones teach a tiny base to copy only."""
 
 PRODUCT = re.compile("[花借][呗贝]|网商贷|备用金")
 AMOUNT = re.compile(
@@ -182,16 +182,16 @@ def _two_texts(record: dict) -> tuple[str, str]:
 
 def _reason(one: Evidence, two: Evidence, quoted: tuple[str, str], agree: bool) -> str:
     """What is alike and what differs, as far as it goes with the label."""
-    parts = {"产品": one.product == two.product, "意图": one.aspect == two.aspect}
-    if one.number and two.number:
-        parts["数字"] = one.number == two.number
-    if agree == all(parts.values()):
-        return "，".join(f"{name}{'一致' if alike else '不同'}" for name, alike in parts.items())
+    parts = {"产品": one.product != two.product, "意图": one.aspect != two.aspect}
+    parts["数字"] = bool(one.number and two.number) and one.number != two.number
+    differ = [name for name, differs in parts.items() if differs]
     if agree:
-        return "说法不同，问的是一件事"
+        return "说法不同，问的是一件事" if differ else "没有不同"
+    if differ:
+        return f"不同在{'、'.join(differ)}"
     if quoted[0] == quoted[1]:
-        return "所问的细节不同"
-    return f"细节不同，一说{quoted[0]}，一说{quoted[1]}"
+        return "不同在细节"
+    return f"不同在细节，一说{quoted[0]}，一说{quoted[1]}"
 
 
 def _clipped(text: str, longest: int = 10) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from snaketune import cli
+from snaketune.bases import read_template
 from snaketune.config.resolve import validated
 from snaketune.config.tuning import HubBase
 from snaketune.files import write_json
@@ -26,6 +27,8 @@ class Settings(BaseModel):
 def main(args: argparse.Namespace) -> None:
     """Fill the folder and write source.json from the settings `{"name", "base"}`."""
     settings = validated(Settings, args.settings, "settings")
+    if settings.base.chat_template:
+        read_template(settings.name, settings.base.chat_template)  # now, not after the download
     write_json(args.out, download(settings.name, settings.base, args.folder))
 
 

@@ -1,6 +1,7 @@
 """A base's chat template of one's own: in training, merging and asking the same ids."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -125,6 +126,18 @@ def test_the_script_takes_the_template_from_its_settings(tmp_path, random_base):
     subprocess.run([*command, "--out", str(tmp_path / "source.json")], check=True)
     found = read_json(tmp_path / "source.json")
     assert found["chat_template"]["text"] == ALPACA.read_text(encoding="utf-8")
+
+
+def test_a_missing_template_is_named_before_anything_is_downloaded(tmp_path):
+    base = {"source": "hub", "id": "owner/name", "chat_template": str(tmp_path / "none.jinja")}
+    settings = json.dumps({"name": "b", "base": base})
+    command = [sys.executable, str(SCRIPTS / "download_base.py"), "--settings", settings]
+    done = subprocess.run(
+        [*command, "--folder", str(tmp_path / "model"), "--out", str(tmp_path / "source.json")],
+        capture_output=True, text=True, check=False, env=os.environ | {"HF_HUB_OFFLINE": "1"},
+    )  # fmt: skip
+    assert done.returncode == 1 and "none.jinja cannot be read" in done.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 # ------------------------------------------------------------------------------ from end to end

@@ -1,52 +1,56 @@
 """The journal of responses: nothing finished is lost, nothing torn is believed."""
 
 import json
+import tracemalloc
 
 import pytest
 
+from snaketune import journal as journals
 from snaketune.config.tuning import Sampling
 from snaketune.journal import Journal, response_key
+
+A, B, C = (letter * 64 for letter in "abc")
 
 
 def test_a_batch_is_found_again_by_another_process(tmp_path):
     with Journal(tmp_path) as journal:
-        journal.add({"a": {"text": "一"}, "b": {"text": "\n"}})
-        assert "a" in journal
+        journal.add({A: {"text": "一"}, B: {"text": "\n"}})
+        assert A in journal
     again = Journal(tmp_path)
-    assert again["a"] == {"text": "一"} and again["b"] == {"text": "\n"} and len(again) == 2
+    assert again[A] == {"text": "一"} and again[B] == {"text": "\n"} and len(again) == 2
 
 
 def test_a_batch_is_one_line_on_the_disk_before_add_returns(tmp_path):
     journal = Journal(tmp_path)
-    journal.add({"a": {"text": "1"}, "b": {"text": "2"}})
+    journal.add({A: {"text": "1"}, B: {"text": "2"}})
     (file,) = tmp_path.glob("*.jsonl")
     lines = file.read_text(encoding="utf-8").splitlines()
-    assert [set(json.loads(line)["responses"]) for line in lines] == [{"a", "b"}]
+    assert [set(json.loads(line)["responses"]) for line in lines] == [{A, B}]
     assert json.loads(lines[0])["time"] > 1.7e9
 
 
 @pytest.mark.parametrize("cut", [1, 2, 6, 40])
 def test_a_torn_last_line_is_skipped_and_breaks_no_later_write(tmp_path, cut):
     with Journal(tmp_path) as journal:
-        journal.add({"a": {"text": "一"}})
-        journal.add({"b": {"text": "二二"}})
+        journal.add({A: {"text": "一"}})
+        journal.add({B: {"text": "二二"}})
     (file,) = tmp_path.glob("*.jsonl")
     whole = file.read_bytes()
     file.write_bytes(whole[:-cut])
     with Journal(tmp_path) as again:
         # only the line break lost: the line itself is whole
-        assert ("b" in again) == (cut == 1)
-        again.add({"c": {"text": "三"}})
+        assert (B in again) == (cut == 1)
+        again.add({C: {"text": "三"}})
     third = Journal(tmp_path)
-    assert "a" in third and "c" in third
+    assert A in third and C in third
     assert file.read_bytes() == whole[:-cut], "another process's file is never written"
 
 
 def test_two_writers_side_by_side(tmp_path):
     with Journal(tmp_path) as one, Journal(tmp_path) as two:
-        one.add({"a": {"text": "1"}})
-        two.add({"b": {"text": "2"}})
-        one.add({"c": {"text": "3"}})
+        one.add({A: {"text": "1"}})
+        two.add({B: {"text": "2"}})
+        one.add({C: {"text": "3"}})
     assert len(list(tmp_path.glob("*.jsonl"))) == 2
     assert len(Journal(tmp_path)) == 3
 
@@ -55,6 +59,51 @@ def test_a_reader_leaves_no_file(tmp_path):
     with Journal(tmp_path / "none") as journal:
         assert len(journal) == 0
     assert not (tmp_path / "none").exists()
+
+
+def test_lines_of_earlier_releases_are_read_to_the_byte(tmp_path):
+    """A line as the code of then wrote it; its texts look like the frame around them."""
+    odd = {"text": '"responses":{"' + A + '":{}}}\u2028\\"}}', "note": [{"a": "二"}, None]}
+    batch = {"time": 1.5, "responses": {B: odd, C: {"text": ""}}}
+    line = json.dumps(batch, ensure_ascii=False, separators=(",", ":"))
+    (tmp_path / "old.jsonl").write_text(line + "\n" + line.replace("二", "两") + "\n", "utf-8")
+    with Journal(tmp_path) as journal:
+        assert len(journal) == 2 and A not in journal
+        assert journal[B] == {**odd, "note": [{"a": "两"}, None]} and journal[C] == {"text": ""}
+        journal.add({A: odd})
+        assert journal[A] == odd
+    assert Journal(tmp_path)[A] == odd
+
+
+def test_what_is_not_there_is_not_found(tmp_path):
+    with Journal(tmp_path) as journal:
+        journal.add({A: {}})
+        assert B not in journal
+        with pytest.raises(KeyError):
+            journal[B]
+
+
+def test_responses_of_many_files_are_found_with_few_of_them_open(tmp_path, monkeypatch):
+    monkeypatch.setattr(journals, "MOST_OPEN", 3)
+    keys = [f"{number:064x}" for number in range(10)]
+    for number, key in enumerate(keys):
+        with Journal(tmp_path) as journal:
+            journal.add({key: {"text": str(number)}})
+    with Journal(tmp_path) as again:
+        assert [again[key]["text"] for key in keys * 2] == [str(n) for n in range(10)] * 2
+        assert len(again._open) <= 3
+
+
+def test_memory_holds_places_and_no_texts(tmp_path):
+    with Journal(tmp_path) as journal:
+        tracemalloc.start()
+        for start in range(0, 2000, 100):
+            rows = {f"{n:064x}": {"text": "长" * 1000} for n in range(start, start + 100)}
+            journal.add(rows)
+        del rows
+        held, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert held / 2000 < 400
 
 
 def test_the_key_is_what_decides_the_response():

@@ -10,13 +10,22 @@ import logging
 import os
 import secrets
 import socket
+import struct
 import time
 from pathlib import Path
+from typing import BinaryIO
 
 from snaketune.config.tuning import Sampling
 from snaketune.files import digest
 
 log = logging.getLogger(__name__)
+
+MOST_OPEN = 64
+"""Files that are read from, kept open at once."""
+
+_PLACE = struct.Struct("<IQI")
+_HEAD = '"responses":{'
+_parsed = json.JSONDecoder().raw_decode
 
 
 def response_key(model: str, prompt: list, sampling: Sampling, index: int) -> str:
@@ -42,54 +51,114 @@ class Journal:
     """Responses by key in a folder of append-only JSON-lines files, one file a writing process.
 
     A line holds all responses of one batch, and is there whole or not at all: a torn last line is
-    skipped. A writer never opens another's file, so jobs may write side by side.
+    skipped. A writer never opens another's file, so jobs may write side by side. In memory is
+    where each response stands, not the response: some 250 bytes each.
+
+    Keys are those of `response_key`. One thread may look for keys while another adds.
     """
 
     def __init__(self, folder: Path):
         self.folder = Path(folder)
-        self._known: dict[str, dict] = {}
-        self._file = None
+        self._places: dict[bytes, bytes] = {}
+        self._paths: list[Path] = []
+        self._open: dict[int, BinaryIO] = {}
+        self._own: BinaryIO | None = None
         for path in sorted(self.folder.glob("*.jsonl")):
             self._read(path)
 
     def _read(self, path: Path) -> None:
-        for number, line in enumerate(path.read_bytes().splitlines(), start=1):
-            try:
-                self._known.update(json.loads(line)["responses"])
-            except (ValueError, KeyError, TypeError):
-                log.info("%s, line %d is torn; skipped.", path.name, number)
+        number, start = self._number(path), 0
+        with path.open("rb") as file:
+            for count, line in enumerate(file, start=1):
+                try:
+                    self._note(number, start, _places(line))
+                except ValueError:
+                    log.info("%s, line %d is torn; skipped.", path.name, count)
+                start += len(line)
+
+    def _number(self, path: Path) -> int:
+        self._paths.append(path)
+        return len(self._paths) - 1
+
+    def _note(self, number: int, start: int, places: dict[str, tuple[int, int]]) -> None:
+        for key, (begin, end) in places.items():
+            self._places[bytes.fromhex(key)] = _PLACE.pack(number, start + begin, end - begin)
 
     def __contains__(self, key: str) -> bool:
-        return key in self._known
+        return bytes.fromhex(key) in self._places
 
     def __getitem__(self, key: str) -> dict:
-        return self._known[key]
+        number, start, length = _PLACE.unpack(self._places[bytes.fromhex(key)])
+        return json.loads(os.pread(self._file(number).fileno(), length, start))
 
     def __len__(self) -> int:
-        return len(self._known)
+        return len(self._places)
+
+    def _file(self, number: int) -> BinaryIO:
+        if number not in self._open:
+            if len(self._open) >= MOST_OPEN:
+                self._close_all()
+            self._open[number] = self._paths[number].open("rb", buffering=0)
+        return self._open[number]
 
     def add(self, responses: dict[str, dict]) -> None:
         """Append a batch; when this returns, it is on the disk."""
-        line = {"time": round(time.time(), 3), "responses": responses}
-        text = json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n"
-        if self._file is None:
-            self._file = self._create()
-        self._file.write(text.encode("utf-8"))
-        os.fsync(self._file.fileno())
-        self._known.update(responses)
+        if self._own is None:
+            self._own = self._create()
+        line, places = _line(responses)
+        start = self._own.tell()
+        self._own.write(line)
+        self._own.flush()
+        os.fsync(self._own.fileno())
+        self._note(self._own_number, start, places)
 
-    def _create(self):
+    def _create(self) -> BinaryIO:
         self.folder.mkdir(parents=True, exist_ok=True)
         name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}.jsonl"
-        return (self.folder / name).open("xb", buffering=0)
+        self._own_number = self._number(self.folder / name)
+        return (self.folder / name).open("xb")
+
+    def _close_all(self) -> None:
+        for file in self._open.values():
+            file.close()
+        self._open.clear()
 
     def close(self) -> None:
-        """Close this process's file."""
-        if self._file is not None:
-            self._file.close()
+        """Close all files; what is there can still be looked up."""
+        self._close_all()
+        if self._own is not None:
+            self._own.close()
+            self._own = None
 
     def __enter__(self) -> "Journal":
         return self
 
     def __exit__(self, *error) -> None:
         self.close()
+
+
+def _line(responses: dict[str, dict]) -> tuple[bytes, dict[str, tuple[int, int]]]:
+    """The line of a batch, and where in it each response begins and ends, in bytes."""
+    line = bytearray(f'{{"time":{round(time.time(), 3)},{_HEAD}'.encode())
+    places = {}
+    for key, response in responses.items():
+        line += f'{"," if places else ""}"{key}":'.encode()
+        begin = len(line)
+        line += json.dumps(response, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
+        places[key] = begin, len(line)
+    return bytes(line + b"}}\n"), places
+
+
+def _places(line: bytes) -> dict[str, tuple[int, int]]:
+    """Where in a line of `_line` each response begins and ends; a ValueError where it is torn."""
+    text = line.decode("latin-1")  # a character a byte, and JSON's own marks stay what they are
+    at = text.index(_HEAD) + len(_HEAD)
+    places = {}
+    while text[at : at + 1] == '"':
+        key, begin = _parsed(text, at)
+        _, end = _parsed(text, begin + 1)
+        places[key] = begin + 1, end
+        at = end + text.startswith(",", end)
+    if text[at:].rstrip("\n") != "}}":
+        raise ValueError("the line has no end")
+    return places

@@ -2,9 +2,10 @@
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from tqdm import tqdm
 
@@ -18,9 +19,11 @@ from snaketune.session import Question
 
 log = logging.getLogger(__name__)
 
+KEPT = ("text", "tokens", "prompt_tokens", "finish_reason", "reasoning")
+"""What of a response stands in the predictions: no times, so that equal runs write equal bytes."""
 
-@dataclass(frozen=True)
-class Asked:
+
+class Asked(NamedTuple):
     """A record as it is asked: its messages, and its requests or why there are none."""
 
     id: str
@@ -32,8 +35,9 @@ class Asked:
 def predict(engine: Engine, question: Question, sampling: Sampling, journal: Path) -> dict:
     """Ask an engine every record and write one line of responses a record, in their order.
 
-    Lines are `{"id", "prompt", "responses", "error"}`; there are no times in them, so that equal
-    runs write equal bytes.
+    Lines are `{"id", "prompt", "responses", "error"}`. Among the responses null stands for one
+    that failed after all tries; `error` says why a record has none at all. The records are read
+    and rendered anew for each step, so that any number of them takes little memory.
 
     Args:
         engine: what answers.
@@ -44,41 +48,53 @@ def predict(engine: Engine, question: Question, sampling: Sampling, journal: Pat
     Returns:
         Counts and speed of this process; speed is null when nothing had to be generated.
     """
-    asked = [_ask(engine, question.prompt, sampling, row) for row in read_jsonl(question.records)]
-    requests = [request for record in asked for request in record.requests]
-    keys = {request.key for request in requests}
     title = f"{engine.model_id} on {question.dataset}/{question.split}"
-    with Journal(Path(journal) / engine.model_sha256[:16]) as done:
-        known = sum(key in done for key in keys)
-        if known < len(keys):
+    with Journal(journal_folder(journal, engine.model_sha256)) as done:
+        known, wanted = count_known(asked(engine, question, sampling), done)
+        made = Counter()
+        if known < wanted:
             engine.load()
-        tokens, start = 0, time.monotonic()
-        with tqdm(total=len(keys), initial=known, desc=title, unit="reply") as bar:
-            for batch in engine.answer(requests, sampling, done):
-                done.add({key: response.as_dict() for key, response in batch.items()})
-                tokens += sum(response.tokens for response in batch.values())
-                bar.update(len(batch))
+        start = time.monotonic()
+        if known < wanted:
+            made = _generate(engine, question, sampling, done, (title, known, wanted))
         seconds = time.monotonic() - start
-        write_jsonl(question.out, _lines(asked, done, engine.model_id))
-    generated = len(keys) - known
-    refused = sum(record.error is not None for record in asked)
-    log.info("%s: %d from the journal, %d generated.", title, known, generated)
-    if refused:
-        log.warning("%d records could not be asked; `error` in %s says why.", refused, question.out)
+        counts: Counter[str] = Counter()
+        rows = (_row(record, done, engine, counts) for record in asked(engine, question, sampling))
+        write_jsonl(question.out, rows)
+    log.info("%s: %d from the journal, %d generated.", title, known, made["responses"])
+    if counts["refused"]:
+        text = "%d records could not be asked; `error` in %s says why."
+        log.warning(text, counts["refused"], question.out)
+    if counts["failed_responses"]:
+        text = "%d responses failed, of %d records all; make %s again to ask for them again."
+        log.warning(text, counts["failed_responses"], counts["failed"], question.out)
     return {
         "model": question.model,
         "model_id": engine.model_id,
         "model_sha256": engine.model_sha256,
         "sampling": sampling.model_dump(),
-        "records": len(asked),
-        "refused": refused,
+        "records": counts["records"],
+        "refused": counts["refused"],
+        "failed": counts["failed"],
+        "failed_responses": counts["failed_responses"],
         "from_journal": known,
-        "generated": generated,
-        "generated_tokens": tokens,
+        "generated": made["responses"],
+        "generated_tokens": made["tokens"],
         "seconds": round(seconds, 3),
-        "records_per_second": _rate(generated / sampling.responses_per_record, seconds),
-        "tokens_per_second": _rate(tokens, seconds),
+        "records_per_second": _rate(made["responses"] / sampling.responses_per_record, seconds),
+        "tokens_per_second": _rate(made["tokens"], seconds),
     }
+
+
+def journal_folder(journals: Path, model_sha256: str) -> Path:
+    """The folder of one model in the folder of the journals."""
+    return Path(journals) / model_sha256[:16]
+
+
+def asked(engine: Engine, question: Question, sampling: Sampling) -> Iterator[Asked]:
+    """Every record of a question as it is asked."""
+    for record in read_jsonl(question.records):
+        yield _ask(engine, question.prompt, sampling, record)
 
 
 def _ask(engine: Engine, prompt: Prompt, sampling: Sampling, record: dict) -> Asked:
@@ -90,15 +106,51 @@ def _ask(engine: Engine, prompt: Prompt, sampling: Sampling, record: dict) -> As
     return Asked(record["id"], messages, [Request(key, tuple(ids)) for key in keys], error)
 
 
-def _lines(asked: list[Asked], done: Journal, model_id: str) -> Iterator[dict]:
-    for record in asked:
-        responses = [{**done[request.key], "model_id": model_id} for request in record.requests]
-        yield {
-            "id": record.id,
-            "prompt": record.messages,
-            "responses": responses,
-            "error": record.error,
-        }
+def count_known(records: Iterator[Asked], done: Journal) -> tuple[int, int]:
+    """How many different responses the journal has, and how many are wanted."""
+    keys = {bytes.fromhex(request.key) for record in records for request in record.requests}
+    return sum(key.hex() in done for key in keys), len(keys)
+
+
+def _generate(
+    engine: Engine, question: Question, sampling: Sampling, done: Journal, shown: tuple
+) -> Counter:
+    """Ask for what the journal lacks, and keep it; counts responses and tokens."""
+    made: Counter[str] = Counter()
+    title, known, wanted = shown
+    records = asked(engine, question, sampling)
+    requests = (request for record in records for request in record.requests)
+    with tqdm(total=wanted, initial=known, desc=title, unit="reply") as bar:
+        for batch in engine.answer(requests, sampling, done):
+            done.add({key: response.as_dict() for key, response in batch.items()})
+            made["responses"] += len(batch)
+            made["tokens"] += sum(response.tokens for response in batch.values())
+            bar.update(len(batch))
+    return made
+
+
+def _row(record: Asked, done: Journal, engine: Engine, counts: Counter) -> dict:
+    """The line of a record; what it counts as is added to `counts`."""
+    responses, reasons = [], []
+    for request in record.requests:
+        if request.key in done:
+            responses.append(_response(done[request.key], engine))
+        else:
+            responses.append(None)
+            reasons.append(engine.failures[request.key])
+    error = record.error
+    if reasons and len(reasons) == len(responses):
+        error = reasons[0]
+    counts["records"] += 1
+    counts["refused"] += record.error is not None
+    counts["failed"] += error is not record.error
+    counts["failed_responses"] += len(reasons)
+    return {"id": record.id, "prompt": record.messages, "responses": responses, "error": error}
+
+
+def _response(entry: dict, engine: Engine) -> dict:
+    kept = {key: entry[key] for key in KEPT if key in entry}
+    return {**kept, "model_id": entry.get("served_model", engine.model_id)}
 
 
 def _rate(amount: float, seconds: float) -> float | None:

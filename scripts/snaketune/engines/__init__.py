@@ -1,6 +1,6 @@
 """What answers prompts: one small interface, so that one journal serves every engine."""
 
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Protocol
 
@@ -41,6 +41,8 @@ class Engine(Protocol):
     """For people: base, or base+adapter."""
     model_sha256: str
     """For keys: what the weights are."""
+    failures: dict[str, str]
+    """By key, requests of the last `answer` that got no response, and why."""
 
     def encode(self, messages: list[Message]) -> list[int]:
         """The ids asked."""
@@ -55,7 +57,7 @@ class Engine(Protocol):
         ...
 
     def answer(
-        self, requests: list[Request], sampling: Sampling, known: Container[str]
+        self, requests: Iterable[Request], sampling: Sampling, known: Container[str]
     ) -> Iterator[dict[str, Response]]:
         """Answer what is not known yet.
 
@@ -63,7 +65,8 @@ class Engine(Protocol):
             requests: everything asked, known or not, so that a resumed run batches the rest as
                 an uninterrupted one would.
             sampling: how to generate.
-            known: keys that need no answer.
+            known: keys that need no answer; the caller adds those of each batch that it gets, and
+                the engine may look at any time, from another thread too.
 
         Yields:
             Responses by key, those that finished together.

@@ -1,6 +1,6 @@
 """The engine for models behind an OpenAI-compatible address."""
 
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, groupby
 from pathlib import Path
@@ -89,7 +89,7 @@ class OpenAIEngine:
         read_key(self.name, self.endpoint)
 
     def answer(
-        self, requests: list[Request], sampling: Sampling, known: Container[str]
+        self, requests: Iterable[Request], sampling: Sampling, known: Container[str]
     ) -> Iterator[dict[str, Response]]:
         """Answer what is not known yet, in the order asked, many at once; see `Engine.answer`.
 
@@ -101,7 +101,8 @@ class OpenAIEngine:
             UserError: as `Client.ask`, behind all that was answered.
         """
         self.failures = {}
-        groups = _missing(requests, known)
+        taken: set[str] = set()
+        groups = _missing(requests, known, taken)
         if (first := next(groups, None)) is None:
             return
         ledger = Ledger(self.ledger)
@@ -133,6 +134,7 @@ class OpenAIEngine:
                     answered |= self._responses(group, outcome)
                 if answered:
                     yield answered
+                    taken.difference_update(answered)  # they are among the known now
         finally:
             ledger.close()
 
@@ -156,13 +158,18 @@ class OpenAIEngine:
         }
 
 
-def _missing(requests: list[Request], known: Container[str]) -> Iterator[list[Request]]:
-    """Requests that are not known, each once; those of one record, which stand together, in one."""
-    taken: set[str] = set()
+def _missing(
+    requests: Iterable[Request], known: Container[str], taken: set[str]
+) -> Iterator[list[Request]]:
+    """Requests that are not known, each once; those of one record, which stand together, in one.
+
+    `taken` receives their keys.
+    """
     for _, group in groupby(requests, key=lambda request: request.ids):
         missing = []
         for request in group:
-            if request.key not in known and request.key not in taken:
+            # in this order: a key leaves `taken` when it is known
+            if request.key not in taken and request.key not in known:
                 taken.add(request.key)
                 missing.append(request)
         if missing:

@@ -1,6 +1,6 @@
 """The in-process engine: transformers' `generate`, in batches of prompts of like length."""
 
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 
 from snaketune import loading  # first: it sets what the libraries below read when imported
@@ -33,6 +33,8 @@ from snaketune.session import Session, Tuned
 
 class TransformersEngine:
     """Answers with a model in this process, which may share its base with others."""
+
+    failures: dict[str, str] = {}
 
     def __init__(
         self,
@@ -67,7 +69,7 @@ class TransformersEngine:
         self.weights.load(self.adapter)
 
     def answer(
-        self, requests: list[Request], sampling: Sampling, known: Container[str]
+        self, requests: Iterable[Request], sampling: Sampling, known: Container[str]
     ) -> Iterator[dict[str, Response]]:
         """Answer what is not known yet, one batch at a time; see `Engine.answer`."""
         for batch in plan(requests, sampling.batch_size):
@@ -117,7 +119,7 @@ class TransformersEngine:
         )
 
 
-def plan(requests: list[Request], batch_size: int) -> list[list[Request]]:
+def plan(requests: Iterable[Request], batch_size: int) -> list[list[Request]]:
     """Batches of like length, the same whatever the order of the requests; equal ones are one."""
     unique = {request.key: request for request in requests}
     ordered = sorted(unique.values(), key=lambda request: (len(request.ids), request.key))

@@ -1,9 +1,11 @@
 # Stage predict.
-# Takes: a base with the adapters that are put on it, or merged weights; splits of datasets.
+# Takes: a base with the adapters that are put on it, or merged weights, or the address of a served
+# model; splits of datasets.
 # Gives: {study}/predictions/{model}/{dataset}/{split}.jsonl, all responses with their prompts.
 
 
-# One job a session: the models that answer from one set of weights, which is loaded once.
+# One job a session: the models that answer from one set of weights, which is loaded once, or one
+# served model. A served one asks for no GPU, and jobs that ask addresses wait for one another.
 for session in SESSIONS:
 
     rule:
@@ -20,18 +22,19 @@ for session in SESSIONS:
         benchmark:
             f"<benchmarks>/{session['study']}/predict/{session['name']}.tsv"
         conda:
-            "../envs/train.yaml"
-        threads: MACHINE["threads"]
+            "../envs/api.yaml" if session["served"] else "../envs/train.yaml"
+        threads: 1 if session["served"] else MACHINE["threads"]
         resources:
-            gpu=MACHINE["gpu"],
-            gpu_model=MACHINE["gpu_model"],
-            mem_mb=MACHINE["mem_mb"],
+            api=int(session["served"]),
+            gpu=0 if session["served"] else MACHINE["gpu"],
+            gpu_model="" if session["served"] else MACHINE["gpu_model"],
+            mem_mb=1000 if session["served"] else MACHINE["mem_mb"],
             runtime=MACHINE["runtime"],
         params:
             settings=session["settings"],
-            folders=session["folders"],
+            arguments=session["arguments"],
         message:
             f"{session['study']}: {', '.join(session['models'])} answer"
         shell:
-            "python scripts/predict.py --settings {params.settings:q} {params.folders:q}"
+            "python scripts/predict.py --settings {params.settings:q} {params.arguments:q}"
             " --journal .snaketune/journal --threads {threads} --log {log:q}"

@@ -1,9 +1,10 @@
-# The jobs in which models answer: one a set of weights, which is loaded once.
+# The jobs in which models answer: one a set of weights, which is loaded once, and one a model
+# behind an address.
 
 
 def sessions():
-    """Sets of models that answer from one set of weights: merged ones alone, and those of a base,
-    quantised in the same way, together."""
+    """Sets of models that answer from one set of weights: merged and served ones alone, and those
+    of a base, quantised in the same way, together."""
     for study in STUDIES:
         together = {}
         for name in asked_models(study):
@@ -15,9 +16,7 @@ def sessions():
 def weights_of(study, name):
     """A key that is equal for models which answer from the same loaded weights."""
     model = STUDIES[study]["models"][name]
-    if is_merged(model):
-        return name
-    if model["endpoint"]:
+    if is_merged(model) or model["endpoint"]:
         return name
     adapters = [STUDIES[study]["adapters"][part] for part in parts_of(model)]
     loading = {}
@@ -29,11 +28,38 @@ def weights_of(study, name):
 
 def session_of(study, names):
     """Input, output and settings of the job in which some models answer."""
+    questions = questions_of(study, names)
+    asked = {
+        "sampling": STUDIES[study]["sampling"],
+        "models": {name: {"adapter": None, "recipe": None} for name in names},
+        "questions": questions,
+    }
+    endpoint = STUDIES[study]["models"][names[0]]["endpoint"]
+    if endpoint:
+        address = STUDIES[study]["endpoints"][endpoint]
+        asked["endpoint"] = {"study": study, "name": endpoint, "endpoint": address}
+        weights, arguments = [], ["--ledger", ".snaketune/ledger"]
+    else:
+        put_on, weights, arguments = weights_and_arguments(study, names)
+        asked["models"] |= put_on
+    return {
+        "study": study,
+        "name": names[0],
+        "models": names,
+        "served": bool(endpoint),
+        "weights": weights,
+        "records": list(dict.fromkeys(question["records"] for question in questions)),
+        "responses": [question["out"] for question in questions],
+        "metrics": [question["metrics"] for question in questions],
+        "arguments": arguments,
+        "settings": as_it_is(json.dumps(asked, ensure_ascii=False)),
+    }
+
+
+def questions_of(study, names):
+    """What a study asks some of its models."""
     settings, folder = STUDIES[study], f"results/{RUN}/{study}"
-    models = {name: settings["models"][name] for name in names}
-    base = f"results/{RUN}/bases/{models[names[0]]['base']}/source.json"
-    merged = is_merged(models[names[0]])
-    questions = [
+    return [
         {
             "model": model,
             "dataset": dataset,
@@ -44,9 +70,18 @@ def session_of(study, names):
             "metrics": f"{folder}/predictions/{model}/{dataset}/{split}.metrics.json",
         }
         for model, dataset, split in evaluations_of(study)
-        if model in models
+        if model in names
     ]
-    weights, put_on = [base], {name: {"adapter": None, "recipe": None} for name in names}
+
+
+def weights_and_arguments(study, names):
+    """The adapters that are put on the base of a session, all files of its weights, and the
+    arguments that name base and merged model."""
+    folder = f"results/{RUN}/{study}"
+    models = {name: STUDIES[study]["models"][name] for name in names}
+    base = f"results/{RUN}/bases/{models[names[0]]['base']}/source.json"
+    merged = is_merged(models[names[0]])
+    put_on, weights, arguments = {}, [base], ["--base", base]
     for name, model in models.items() if not merged else []:
         place = adapter_folder(model, name)
         if place:
@@ -54,22 +89,10 @@ def session_of(study, names):
             put_on[name] = {"adapter": f"{folder}/{place}", "recipe": recipe}
             weights += [recipe, f"{folder}/{place}/adapter_model.safetensors"]
             weights.append(f"{folder}/{place}/adapter_config.json")
-    folders = ["--base", base]
     if merged:
         weights.append(f"{folder}/merged/{names[0]}/manifest.json")
-        folders += ["--merged", f"{folder}/merged/{names[0]}"]
-    asked = {"sampling": settings["sampling"], "models": put_on, "questions": questions}
-    return {
-        "study": study,
-        "name": names[0],
-        "models": names,
-        "weights": list(dict.fromkeys(weights)),
-        "records": list(dict.fromkeys(question["records"] for question in questions)),
-        "responses": [question["out"] for question in questions],
-        "metrics": [question["metrics"] for question in questions],
-        "folders": folders,
-        "settings": as_it_is(json.dumps(asked, ensure_ascii=False)),
-    }
+        arguments += ["--merged", f"{folder}/merged/{names[0]}"]
+    return put_on, list(dict.fromkeys(weights)), arguments
 
 
 def as_it_is(text):

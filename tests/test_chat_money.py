@@ -7,14 +7,14 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from asking import PRICE, ask_all, asks, lines, settled
+from asking import PRICE, ask_all, asks, endpoint, lines, settled
 from chat_server import chat_server
+from pydantic import ValidationError
 from tuning import SCRIPTS
 
 from snaketune.chat import ledger as ledgers
 from snaketune.chat.budget import BudgetReached
 from snaketune.chat.ledger import Ledger, Spending, Spent
-from snaketune.errors import UserError
 
 
 def test_every_request_is_in_the_ledger_before_it_leaves_and_when_it_is_over(tmp_path):
@@ -126,6 +126,6 @@ def test_nothing_is_spent_while_another_process_counts(tmp_path):
         assert len(asking.result(timeout=20)) == 1
 
 
-def test_a_budget_needs_a_price(tmp_path):
-    with pytest.raises(UserError, match="a budget needs a price"):
-        ask_all("http://127.0.0.1:9/v1", tmp_path, asks(1), budget=1)
+def test_a_budget_needs_a_price():
+    with pytest.raises(ValidationError, match="budget: needs a price"):
+        endpoint("http://127.0.0.1:9/v1", budget=1)

@@ -1,4 +1,7 @@
-"""A session: questions to models that share one base, as predict.py's settings give them."""
+"""A session: questions to models that share one base, or to one behind an address.
+
+So predict.py's settings give them.
+"""
 
 from pathlib import Path
 
@@ -6,6 +9,7 @@ from pydantic import model_validator
 
 from snaketune.config.common import Name, Strict
 from snaketune.config.data import Prompt
+from snaketune.config.services import Endpoint
 from snaketune.config.tuning import Sampling
 
 
@@ -22,6 +26,15 @@ class Tuned(Strict):
         if bool(self.adapter) != bool(self.recipe):
             raise ValueError("adapter and recipe go together: the recipe says how the base loads")
         return self
+
+
+class Served(Strict):
+    """Where a session's model is behind an address, and what the ledger says of its requests."""
+
+    study: Name
+    name: Name
+    """Of the endpoint."""
+    endpoint: Endpoint
 
 
 class Question(Strict):
@@ -44,6 +57,16 @@ class Session(Strict):
     sampling: Sampling
     models: dict[Name, Tuned]
     questions: list[Question]
+    endpoint: Served | None = None
+    """null: the models answer in this process."""
+
+    @model_validator(mode="after")
+    def _served_alone(self) -> "Session":
+        if self.endpoint and (
+            len(self.models) != 1 or any(t.adapter for t in self.models.values())
+        ):
+            raise ValueError("endpoint: such a session has one model, and no adapter here")
+        return self
 
     @model_validator(mode="after")
     def _known_models(self) -> "Session":

@@ -32,10 +32,6 @@ class Budget:
     """Lets a request leave only if, at its worst, all spending stays within the budget."""
 
     def __init__(self, name: str, endpoint: Endpoint, ledger: Ledger):
-        if endpoint.budget is not None and endpoint.price is None:
-            raise UserError(
-                f"endpoint {name}: a budget needs a price; give price.input and output."
-            )
         self.name, self.budget, self.price = name, endpoint.budget, endpoint.price
         self.currency = endpoint.price.currency if endpoint.price else None
         self.ledger = ledger

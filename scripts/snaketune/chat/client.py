@@ -65,7 +65,7 @@ class Client:
             retry_truncated: a reply cut at the token limit is a failed try, not a reply.
 
         Raises:
-            UserError: the key is missing, or there is a budget without a price.
+            UserError: the key is missing.
         """
         read_key(name, endpoint)
         self.name, self.endpoint, self.about = name, endpoint, about

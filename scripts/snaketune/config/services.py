@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from snaketune.config.common import Strict
 
@@ -33,10 +33,15 @@ class Endpoint(Strict):
     attempts: int = Field(6, gt=0)
     """Tries a request, the first among them, where failing may pass."""
     extra_body: dict[str, Any] = {}
-    """Further keys of the request that this server knows, such as {enable_thinking: false}."""
+    """Further keys of the request that this server knows, such as {enable_thinking: false}.
+
+    They win over the keys that Snaketune sends itself (model, messages, max_tokens, temperature,
+    top_p, seed, top_k, repetition_penalty, n), and null takes such a key out, as {seed: null} for a
+    server that refuses seeds."""
     price: Price | None = None
     budget: float | None = Field(None, ge=0)
-    """Most money that may be spent here, over all runs; no call is made that could exceed it."""
+    """Most money that may be spent here, over all runs, in the price's currency; no call is made
+    that could exceed it."""
 
     @field_validator("base_url")
     @classmethod
@@ -53,3 +58,9 @@ class Endpoint(Strict):
         if name is not None and not name.replace("_", "").isalnum():
             raise ValueError("the name of an environment variable is expected, never the key")
         return name
+
+    @model_validator(mode="after")
+    def _budget_has_a_price(self) -> "Endpoint":
+        if self.budget is not None and self.price is None:
+            raise ValueError("budget: needs a price (price.input and price.output) to count with")
+        return self

@@ -102,8 +102,13 @@ def _ask(engine: Engine, prompt: Prompt, sampling: Sampling, record: dict) -> As
     ids = engine.encode(messages)
     error = engine.refusal(ids, sampling)
     indices = range(0 if error else sampling.responses_per_record)
-    keys = [response_key(engine.model_sha256, ids, sampling, index) for index in indices]
-    return Asked(record["id"], messages, [Request(key, tuple(ids)) for key in keys], error)
+    return Asked(record["id"], messages, requests_for(engine, ids, sampling, indices), error)
+
+
+def requests_for(engine: Engine, ids: list, sampling: Sampling, indices: range) -> list[Request]:
+    """The requests for some of the responses to one prompt, as `Engine.encode` gives it."""
+    keys = (response_key(engine.model_sha256, ids, sampling, index) for index in indices)
+    return [Request(key, tuple(ids)) for key in keys]
 
 
 def count_known(records: Iterator[Asked], done: Journal) -> tuple[int, int]:

@@ -3,6 +3,7 @@
 #   snakemake --cores all                  every study of config/config.yaml (the demo)
 #   snakemake weather --cores all          one study
 #   snakemake -n                           the whole plan, nothing run
+#   snakemake plan --cores all             what models behind addresses will be asked and paid
 #   snakemake --configfile config/paper.yaml --cores all --resources gpu=1
 from snakemake.utils import min_version
 
@@ -38,6 +39,7 @@ include: "rules/merge.smk"
 include: "rules/predict.smk"
 include: "rules/evaluate.smk"
 include: "rules/report.smk"
+include: "rules/plan.smk"
 
 
 rule all:

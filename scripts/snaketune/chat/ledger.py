@@ -137,10 +137,10 @@ class Spending:
         with os.scandir(self.folder) as files:
             sizes = {f.name: f.stat().st_size for f in files if f.name.endswith(".jsonl")}
         for name, size in sorted(sizes.items()):
-            start = self._read.get(name, 0)
-            if size > start:
-                lines, self._read[name] = _lines(self.folder / name, start)
-                yield from ((name, line) for line in lines)
+            if size > self._read.get(name, 0):
+                for line, end in _lines(self.folder / name, self._read.get(name, 0)):
+                    yield name, line
+                    self._read[name] = end
 
 
 def requests(folder: Path) -> Iterator[dict]:
@@ -150,7 +150,7 @@ def requests(folder: Path) -> Iterator[dict]:
     """
     for path in sorted(Path(folder).glob("*.jsonl")):
         under_way: dict[int, dict] = {}
-        for line in _lines(path, 0)[0]:
+        for line, _ in _lines(path, 0):
             if "sent" in line:
                 under_way[line["sent"]] = line
             else:
@@ -159,10 +159,11 @@ def requests(folder: Path) -> Iterator[dict]:
         yield from ({**line, "status": UNFINISHED} for line in under_way.values())
 
 
-def _lines(path: Path, start: int) -> tuple[list[dict], int]:
-    """Whole lines behind byte `start`, and where they end; a torn last line is left for later."""
+def _lines(path: Path, start: int) -> Iterator[tuple[dict, int]]:
+    """Whole lines behind byte `start`, each with its end; a torn last line is left for later."""
     with path.open("rb") as file:
         file.seek(start)
-        data = file.read()
-    end = data.rfind(b"\n") + 1
-    return [json.loads(line) for line in data[:end].splitlines()], start + end
+        for line in file:
+            if line.endswith(b"\n"):
+                start += len(line)
+                yield json.loads(line), start

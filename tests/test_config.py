@@ -47,7 +47,7 @@ def test_shipped_configs_resolve(file, monkeypatch):
     monkeypatch.chdir(ROOT)
     config = resolve(read_yaml(ROOT / "config" / file))
     assert config["studies"]["weather"]["adapters"]["lora"]["training"]["optim"] == "adamw_torch"
-    assert config["bases"]["tiny"] == {"source": "tiny"}
+    assert config["bases"]["tiny"] == {"source": "tiny", "chat_template": None}
 
 
 def test_scales_share_prompts_and_data_but_not_recipes(monkeypatch):

@@ -30,7 +30,7 @@ LABELS = LabelExtract(
 
 def records(path, count: int):
     """A file of labelled pairs; two of them are the same but for their ids."""
-    rows = [
+    rows = (
         {
             "id": str(number),
             "fields": {"one": f"花呗{max(number, 1)}怎么还款", "two": "怎么还花呗"},
@@ -38,7 +38,7 @@ def records(path, count: int):
             "group": str(max(number, 1)),
         }
         for number in range(count)
-    ]
+    )
     write_jsonl(path, rows)
     return path
 
@@ -152,6 +152,44 @@ def test_a_served_model_is_alone_and_needs_a_ledger(tmp_path):
         Session.model_validate(settings)
 
 
+MEMORY = """
+import json, resource, sys
+sys.path[:0] = json.loads(sys.argv[1])
+import test_served_models
+from pathlib import Path
+from snaketune.chat.exchange import Exchange
+from snaketune.chat.wire import Body, Choice, Usage
+from test_served_models import ask, records
+
+async def post(self, body):
+    text = "推理过程：句子1问花呗怎么还款，句子2问怎么还花呗，意图相同。\\n结论：相同"
+    return Body("m", (Choice(text, None, "stop", 40),) * body.get("n", 1), Usage(50, 40, False), "")
+
+Exchange.post = post
+folder, count = Path(sys.argv[2]), int(sys.argv[3])
+rows = records(folder / "r.jsonl", count)
+test_served_models.read_jsonl = lambda path: ()  # the rows written are not for this process
+sampling = {"temperature": 0.6, "max_new_tokens": 128}
+made, _ = ask("http://127.0.0.1:9/v1", folder, rows, sampling=sampling, concurrency=64)
+again, _ = ask("http://127.0.0.1:9/v1", folder, rows, sampling=sampling, concurrency=64)
+assert made["generated"] == again["from_journal"] == count - 1
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+"""
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_much_with_the_number_of_records(tmp_path):
+    """In MB, of asking and of taking all from the journal; the server is left out."""
+    paths = json.dumps([str(SCRIPTS), str(SCRIPTS.parent / "tests")])
+    peaks = []
+    for count in (1_000, 100_000):
+        (tmp_path / str(count)).mkdir()
+        command = [sys.executable, "-c", MEMORY, paths, str(tmp_path / str(count)), str(count)]
+        done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
+        peaks.append(float(done.stdout))
+    assert peaks[1] < 150 and peaks[1] < 1.6 * peaks[0]
+
+
 STUDY = {
     "title": "Two served models",
     "prompts": {"asked": PROMPT},
@@ -193,12 +231,19 @@ def test_a_study_of_served_models_runs_from_a_file_to_its_table(tmp_path, monkey
         (project.folder / "config/studies/served.yaml").write_text(text, encoding="utf-8")
         project.change("config/config.yaml", "studies", value=["served"])
         assert project.plan()["predict_served_second"] == 1
+        printed = project.snakemake("plan", "--cores", "2")
+        assert "served: predict pairs/test, first = one" in printed
+        plans = [read_json(project.folder / DEMO / "plan.json")]
+        assert one.stats()["requests"] == 0
         project.snakemake("--cores", "2")
+        project.snakemake("plan", "--cores", "2")
+        plans.append(read_json(project.folder / DEMO / "plan.json"))
         # another price asks nobody again
         project.change("config/studies/served.yaml", "endpoints", "one", "price", "input", value=3)
         project.snakemake("--cores", "2")
         stats = [server.stats() for server in (one, two)]
     assert [part["requests"] for part in stats] == [59, 59]
+    assert [[job["requests"] for job in plan["jobs"]] for plan in plans] == [[59, 59], [0, 0]]
     with (project.folder / DEMO / "served/accuracy.csv").open(encoding="utf-8", newline="") as file:
         table = list(csv.DictReader(file))
     assert [(row["model"], row["n"]) for row in table] == [("first", "59"), ("second", "59")]

@@ -175,6 +175,8 @@ def _check_files(study: Study, path: Path) -> None:
     for key, base in study.bases.items():
         if isinstance(base, LocalBase):
             _explained(f"{path}: bases.{key}.path", check_model_folder, Path(base.path))
+        if base.chat_template and not Path(base.chat_template).is_file():
+            raise UserError(f"{path}: bases.{key}.chat_template: no file {base.chat_template}")
 
 
 def _explained(where: str, check: Callable, *arguments: Any) -> None:

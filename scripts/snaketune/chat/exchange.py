@@ -18,6 +18,9 @@ PASSING = {408, 409, 425, 429}
 UNBILLED = {"timeout", "lost", "torn"}
 """Statuses of tries that the server may bill although no bill came."""
 CONNECT_SECONDS = 10.0
+LANE = 16
+"""Connections of one pool. The library looks at all of a pool with every request, so that one pool
+of many connections would spend its time on that."""
 UNREACHED = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ProxyError)
 MENDS = {
     400: "Check its model, its extra_body and the sampling.",
@@ -82,26 +85,36 @@ class Exchange:
         # The library sends a key in any case, and a server that asks for none does not look.
         key = read_key(self.name, endpoint) or "none"
         timeout = httpx2.Timeout(endpoint.timeout, connect=min(CONNECT_SECONDS, endpoint.timeout))
-        limits = httpx2.Limits(
-            max_connections=endpoint.concurrency, max_keepalive_connections=endpoint.concurrency
-        )
         # Without these the library would send what the environment has for OpenAI's own address.
         headers = {
             "Authorization": f"Bearer {key}",
             "OpenAI-Organization": openai.Omit(),
             "OpenAI-Project": openai.Omit(),
         }
-        self._api = openai.AsyncOpenAI(
-            base_url=endpoint.base_url,
-            api_key=key,
-            default_headers=headers,
-            max_retries=0,
-            http_client=openai.DefaultAsyncHttpxClient(timeout=timeout, limits=limits),
-        )
+        pools = -(-endpoint.concurrency // LANE)
+        limits = httpx2.Limits(max_connections=LANE, max_keepalive_connections=LANE)
+        tls = httpx2.create_ssl_context()
+        self._pools = [
+            openai.AsyncOpenAI(
+                base_url=endpoint.base_url,
+                api_key=key,
+                default_headers=headers,
+                max_retries=0,
+                http_client=openai.DefaultAsyncHttpxClient(
+                    timeout=timeout, limits=limits, verify=tls
+                ),
+            )
+            for _ in range(pools)
+        ]
+        self._free = asyncio.LifoQueue()
+        for _ in range(LANE):
+            for pool in self._pools:
+                self._free.put_nowait(pool)
         return self
 
     async def __aexit__(self, *error) -> None:
-        await self._api.close()
+        for pool in self._pools:
+            await pool.close()
 
     async def post(self, body: dict) -> Body | Failed:
         """Send a chat request; its answer's body, or why there is none.
@@ -110,12 +123,11 @@ class Exchange:
             UserError: the server refuses for good: 400, 401, 402, 403, 404, 422 and the like.
             ManyRefused: the server refuses this request, which wants several choices.
         """
+        pool = await self._free.get()
         try:
             async with asyncio.timeout(self.endpoint.timeout):
                 # The bare response: parsing it into the library's models costs more than asking.
-                response = await self._api.post(
-                    "/chat/completions", cast_to=httpx2.Response, body=body
-                )
+                response = await pool.post("/chat/completions", cast_to=httpx2.Response, body=body)
             self.answered = True
             found = read_body(json.loads(response.content), body)
             return replace(found, error=self._without_key(found.error))
@@ -133,6 +145,8 @@ class Exchange:
             return Failed("lost", f"connection lost: {type(cause).__name__}")
         except ValueError as error:
             return Failed("torn", f"answer is not whole: {type(error).__name__}")
+        finally:
+            self._free.put_nowait(pool)
 
     def _timeout(self) -> Failed:
         return Failed("timeout", f"no answer in {self.endpoint.timeout:g} s")

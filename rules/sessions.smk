@@ -1,5 +1,5 @@
 # The jobs in which models answer: one a set of weights, which is loaded once, and one a model
-# behind an address.
+# behind an address; and what all jobs will ask of addresses.
 
 
 def sessions():
@@ -101,3 +101,35 @@ def as_it_is(text):
 
 
 SESSIONS = list(sessions())
+
+
+def planned_jobs():
+    """What distill and predict will ask of addresses, as plan.py takes it."""
+    for study, settings in STUDIES.items():
+        for name, dataset in settings["datasets"].items():
+            distill = dataset["distill"]
+            if distill and distill["teacher"] in settings["endpoints"]:
+                for split in distill["splits"]:
+                    how = {key: distill[key] for key in ("sampling", "prompt", "attempts")}
+                    yield planned_job(
+                        study, distill["teacher"], name, split, purpose="distill", label=True, **how
+                    )
+        for model, name, split in evaluations_of(study):
+            endpoint = settings["models"][model]["endpoint"]
+            if endpoint:
+                prompt = settings["prompts"][settings["datasets"][name]["prompt"]]
+                prompt = {key: prompt[key] for key in ("system", "user")}
+                how = {"sampling": settings["sampling"], "prompt": prompt}
+                yield planned_job(
+                    study, endpoint, name, split, purpose="predict", model=model, **how
+                )
+
+
+def planned_job(study, endpoint, dataset, split, **how):
+    address = {"name": endpoint, "endpoint": STUDIES[study]["endpoints"][endpoint]}
+    records = split_file(study, dataset, split)
+    what = {"study": study, "dataset": dataset, "split": split, "records": records}
+    return {**what, "endpoint": address, **how}
+
+
+PLANNED = list(planned_jobs())

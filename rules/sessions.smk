@@ -106,14 +106,13 @@ SESSIONS = list(sessions())
 def planned_jobs():
     """What distill and predict will ask of addresses, as plan.py takes it."""
     for study, settings in STUDIES.items():
-        for name, dataset in settings["datasets"].items():
-            distill = dataset["distill"]
+        for name in dict.fromkeys(trained_datasets(study) + [d for d, _ in asked_splits(study)]):
+            distill = settings["datasets"][name]["distill"]
             if distill and distill["teacher"] in settings["endpoints"]:
+                how = {key: distill[key] for key in ("sampling", "prompt", "attempts")}
+                how |= {"purpose": "distill", "label": True}
                 for split in distill["splits"]:
-                    how = {key: distill[key] for key in ("sampling", "prompt", "attempts")}
-                    yield planned_job(
-                        study, distill["teacher"], name, split, purpose="distill", label=True, **how
-                    )
+                    yield planned_job(study, distill["teacher"], name, split, **how)
         for model, name, split in evaluations_of(study):
             endpoint = settings["models"][model]["endpoint"]
             if endpoint:

@@ -1,14 +1,17 @@
 """The plan: what is going to be asked and paid is what then is, and nobody is asked for it."""
 
+import copy
 import json
 import subprocess
 import sys
 
 import pytest
+import yaml
 from asking import PRICE, endpoint, settled
 from chat_server import chat_server
-from test_served_models import PROMPT, SAMPLING, records, session
+from test_served_models import PROMPT, SAMPLING, STUDY, records, session
 from tuning import SCRIPTS
+from workflow import DEMO, Project
 
 from snaketune.config.data import Distill
 from snaketune.distilling import Settings as DistillSettings
@@ -148,3 +151,32 @@ def test_the_command_prints_a_table_and_writes_json(tmp_path):
     assert "s: predict d/test, served = address" in text and "CNY" in text
     assert read_json(tmp_path / "plan.json")["jobs"][0]["requests"] == 3
     assert "No study of this run asks a model" in printed({"jobs": []})
+
+
+@pytest.mark.slow
+def test_the_workflow_plans_what_its_teacher_is_then_asked(tmp_path):
+    project = Project.copied(tmp_path)
+    records(project.folder / "pairs.jsonl", 41)
+    with chat_server() as server:
+        study = copy.deepcopy(STUDY)
+        address = {"base_url": server.address, "model": "m", "price": PRICE}
+        study |= {"endpoints": {"one": address, "two": address | {"model": "n"}}}
+        study["datasets"]["pairs"] |= {
+            "split": {"train": 0.5, "validation": 0, "test": 0.5},
+            "distill": {"teacher": "one", "prompt": TEACHER_PROMPT, "splits": ["train"]},
+        }
+        text = yaml.safe_dump(study, allow_unicode=True)
+        (project.folder / "config/studies/taught.yaml").write_text(text, encoding="utf-8")
+        project.change("config/config.yaml", "studies", value=["taught"])
+        project.snakemake("plan", "--cores", "2")
+        before = read_json(project.folder / DEMO / "plan.json")
+        assert server.stats()["requests"] == 0
+        project.snakemake(f"{DEMO}/taught/cot/pairs/train.jsonl", "--cores", "2")
+        printed = project.snakemake("plan", "--cores", "2")
+    assert "taught: distill pairs/train, one" in printed
+    after = read_json(project.folder / DEMO / "plan.json")
+    counts = [[(job["purpose"], job["in_journal"], job["requests"]) for job in plan["jobs"]]
+              for plan in (before, after)]  # fmt: skip
+    asked = [("predict", 0, 20), ("predict", 0, 20)]
+    assert counts == [[("distill", 0, 20), *asked], [("distill", 20, 0), *asked]]
+    assert after["endpoints"][0]["spent"] > 0

@@ -28,7 +28,9 @@ def clean_settings(wildcards):
 
 
 def split_settings(wildcards):
-    return json.dumps({"split": item(wildcards, "datasets")["split"]})
+    dataset = item(wildcards, "datasets")
+    labels = dataset["extract"].get("labels")
+    return json.dumps({"split": dataset["split"], "labels": labels}, ensure_ascii=False)
 
 
 def split_file(study, dataset, split):

@@ -16,7 +16,7 @@ from snaketune.config.data import Split
 from snaketune.config.resolve import validated
 from snaketune.files import json_line, jsonl_lines, read_json, read_jsonl, whole, write_json
 from snaketune.records import SPLITS
-from snaketune.splitting import Outline, quality, split
+from snaketune.splitting import Outline, check_labels, quality, split
 
 log = logging.getLogger(__name__)
 
@@ -25,14 +25,19 @@ class Settings(BaseModel):
     """The script's slice of the config."""
 
     split: Split | Literal["given"] = Split()
+    labels: list[str] | None = None
+    """Labels that the records may have; null: any."""
 
 
 def main(args: argparse.Namespace) -> None:
-    """Write the three splits and quality.json from the settings `{"split": Split | "given"}`."""
-    settings = validated(Settings, args.settings, "settings").split
+    """Write the three splits and quality.json from the settings `{"split", "labels"}`."""
+    settings = validated(Settings, args.settings, "settings")
+    facts = read_json(args.facts)
+    check_labels(facts, settings.labels)
+    settings = settings.split
     records = Outline(read_jsonl(args.clean))
     homes = split(records, settings)
-    report = quality(records, homes, read_json(args.counts), read_json(args.facts))
+    report = quality(records, homes, read_json(args.counts), facts)
     _write(args.clean, homes, {name: getattr(args, name) for name in SPLITS})
     for name, counts in report["splits"].items():
         log.info("%s: %d records, %d groups.", name, counts["records"], counts["groups"])

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from snaketune.config.common import Name, Strict, nearest
-from snaketune.config.sources import Source
+from snaketune.config.sources import Columns, Source
 
 PLACEHOLDER = re.compile(r"\{([^\W\d]\w*)\}")
 """`{field}` in a prompt; any other brace, as in a JSON example, stands for itself."""
@@ -137,16 +137,23 @@ class Dataset(Strict):
     duplicates: Literal["drop", "keep"] = "drop"
     """drop: of records with equal fields and label the first stays. keep: all stay, counted, as a
     benchmark whose size is part of its name wants it."""
-    split: Split | Literal["given"] = Split()
-    """Shares, or `given`: each record stays in the split that its source names."""
+    split: Split | Literal["given"] | None = None
+    """Shares, or `given`: each record stays in the split that its source names. null: `given` where
+    a table or a hub names splits, else 0.7, 0.1, 0.2."""
     extract: Extract
 
     @model_validator(mode="after")
     def _given(self) -> "Dataset":
+        named = isinstance(self.source, Columns) and self.source.given_splits()
+        if self.split is None:
+            self.split = "given" if named else Split()
         if self.split == "given" and not self.source.given_splits():
             raise ValueError("split: the source names no splits; state shares")
-        if isinstance(self.split, Split) and getattr(self.source, "splits", None):
-            raise ValueError("split: the source names splits, so this must be: given")
+        if isinstance(self.split, Split) and named:
+            raise ValueError(
+                "split: shares would mix the splits that the source names; leave it out, or give "
+                "the source one file"
+            )
         return self
 
     @model_validator(mode="after")

@@ -70,9 +70,4 @@ def session_of(study, names):
     }
 
 
-def as_it_is(text):
-    """A function of a text, since Snakemake fills the braces of a mere text."""
-    return lambda wildcards: text
-
-
 SESSIONS = list(sessions())

@@ -143,23 +143,41 @@ def base_of_model(wildcards):
     return f"<results>/bases/{item(wildcards, 'models')['base']}/source.json"
 
 
-def parts_of_model(name):
-    """A file of each of the trained adapters in a model."""
+def sums_of(study):
+    """The sums of adapters that a study asks, as combine_adapters.py is told of them."""
+    folder = f"results/{RUN}/{study}"
+    models = STUDIES[study]["models"]
+    return [
+        {
+            "model": name,
+            "combine": models[name]["combine"],
+            "base": f"results/{RUN}/bases/{models[name]['base']}/source.json",
+            "adapters": [f"{folder}/adapters/{part}" for part in parts_of(models[name])],
+            "recipes": [f"{folder}/adapters/{part}/recipe.yaml" for part in parts_of(models[name])],
+            "out": f"{folder}/combined/{name}",
+        }
+        for name in asked_models(study)
+        if is_combined(models[name])
+    ]
 
-    def paths(wildcards):
-        parts = parts_of(item(wildcards, "models"))
-        return [f"<results>/{{study}}/adapters/{part}/{name}" for part in parts]
 
-    return paths
+def summed_files(study):
+    """What goes into the sums of a study."""
+    sums = sums_of(study)
+    files = [one["base"] for one in sums] + [path for one in sums for path in one["recipes"]]
+    folders = [folder for one in sums for folder in one["adapters"]]
+    names = ("adapter_model.safetensors", "adapter_config.json")
+    files += [f"{folder}/{name}" for folder in folders for name in names]
+    return list(dict.fromkeys(files))
 
 
-def folders_of_parts(wildcards, input):
-    return [str(Path(path).parent) for path in input.adapters]
+def combined_files(study):
+    names = ("adapter_model.safetensors", "adapter_config.json", "combination.json")
+    return [f"{one['out']}/{name}" for one in sums_of(study) for name in names]
 
 
-def combine_settings(wildcards):
-    combine = item(wildcards, "models")["combine"]
-    return json.dumps({"model": wildcards.model, "combine": combine})
+def combine_settings(study):
+    return as_it_is(json.dumps({"sums": sums_of(study)}))
 
 
 def adapter_file(name):
@@ -193,38 +211,46 @@ def extract_settings(wildcards):
     return json.dumps({"extract": item(wildcards, "datasets")["extract"]}, ensure_ascii=False)
 
 
-def score_settings(wildcards):
-    study = STUDIES[wildcards.study]
-    return json.dumps(
-        {
-            "study": wildcards.study,
-            "model": wildcards.model,
-            "dataset": wildcards.dataset,
-            "split": wildcards.split,
-            "baseline": study["baseline"],
-            "extract": item(wildcards, "datasets")["extract"],
-            "responses_per_record": study["sampling"]["responses_per_record"],
+def asked_places(study):
+    """`model/dataset/split` of every evaluation."""
+    return ["/".join(evaluation) for evaluation in evaluations_of(study)]
+
+
+def scores_wanted(study):
+    """What score.py is told of each model's answers to each split."""
+    settings, folder = STUDIES[study], f"results/{RUN}/{study}"
+    for name, dataset, split in evaluations_of(study):
+        model = settings["models"][name]
+        place, adapter = f"{dataset}/{split}.jsonl", adapter_folder(model, name)
+        made_of = {"combination" if is_combined(model) else "recipe": None}
+        if adapter:
+            file = "combination.json" if is_combined(model) else "recipe.yaml"
+            made_of = {key: f"{folder}/{adapter}/{file}" for key in made_of}
+        yield {
+            "settings": {
+                "study": study,
+                "model": name,
+                "dataset": dataset,
+                "split": split,
+                "baseline": settings["baseline"],
+                "extract": settings["datasets"][dataset]["extract"],
+                "responses_per_record": settings["sampling"]["responses_per_record"],
+            },
+            "answers": f"{folder}/answers/{name}/{place}",
+            "baseline": f"{folder}/answers/{settings['baseline']}/{place}",
+            "out": f"{folder}/scores/{name}/{dataset}/{split}.json",
+            **made_of,
         }
-    )
 
 
-def baseline_answers(wildcards):
-    baseline = STUDIES[wildcards.study]["baseline"]
-    return f"<results>/{{study}}/answers/{baseline}/{{dataset}}/{{split}}.jsonl"
+def scored_files(study):
+    keys = ("answers", "baseline", "recipe", "combination")
+    files = [one.get(key) for one in scores_wanted(study) for key in keys]
+    return list(dict.fromkeys(file for file in files if file))
 
 
-def scored_source(wildcards):
-    """What the table names a model's weights by: its recipe, or the facts of a sum."""
-    model = item(wildcards, "models")
-    folder = adapter_folder(model, wildcards.model)
-    file = "combination.json" if is_combined(model) else "recipe.yaml"
-    return f"<results>/{{study}}/{folder}/{file}" if folder else []
-
-
-def scored_source_argument(wildcards, input):
-    if not input.source:
-        return []
-    return ["--combination" if input.source.endswith(".json") else "--recipe", input.source]
+def score_settings(study):
+    return as_it_is(json.dumps({"scores": list(scores_wanted(study))}, ensure_ascii=False))
 
 
 def answers_of_study(wildcards):

@@ -347,7 +347,7 @@ def test_script_takes_the_hash_of_a_combination(tmp_path):
     assert _run(tmp_path, combination=str(tmp_path / "combination.json")).returncode == 0
     assert read_json(tmp_path / "s.json")["recipe_hash"] == "0123456789ab"
     both = _run(tmp_path, combination="a", recipe="b")
-    assert both.returncode == 2 and "not allowed with" in both.stderr
+    assert both.returncode == 1 and "exclude each other" in both.stderr
 
 
 @pytest.mark.parametrize("normalise", [{}, {"city": "place_name"}])

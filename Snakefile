@@ -18,6 +18,7 @@ if "studies" not in config:
 
 include: "rules/common.smk"
 include: "rules/slices.smk"
+include: "rules/slices_of_results.smk"
 include: "rules/sessions.smk"
 
 

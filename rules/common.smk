@@ -82,6 +82,11 @@ def adapter_folder(model, name):
     return f"adapters/{model['adapter']}" if model["adapter"] else None
 
 
+def as_it_is(text):
+    """A function of a text, since Snakemake fills the braces of a mere text."""
+    return lambda wildcards: text
+
+
 def evaluations_of(study):
     """Every (model, dataset, split) that a study scores."""
     for evaluation in STUDIES[study]["evaluations"]:

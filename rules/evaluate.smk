@@ -27,28 +27,29 @@ rule extract_and_vote:
         " --out {output:q} --log {log:q}"
 
 
-rule score:
-    input:
-        answers="<results>/{study}/answers/{model}/{dataset}/{split}.jsonl",
-        baseline=baseline_answers,
-        source=scored_source,
-    output:
-        "<results>/{study}/scores/{model}/{dataset}/{split}.json",
-    log:
-        "<logs>/{study}/score/{model}/{dataset}/{split}.log",
-    benchmark:
-        "<benchmarks>/{study}/score/{model}/{dataset}/{split}.tsv"
-    conda:
-        "../envs/data.yaml"
-    params:
-        settings=score_settings,
-        source=scored_source_argument,
-        code=code_of("score"),
-    message:
-        "{wildcards.study}: score {wildcards.model} on {wildcards.dataset}/{wildcards.split}"
-    shell:
-        "python scripts/score.py --settings {params.settings:q} --answers {input.answers:q}"
-        " --baseline {input.baseline:q} {params.source:q} --out {output:q} --log {log:q}"
+# One job a study scores all of its models.
+for study in STUDIES:
+
+    rule:
+        name:
+            f"score_{study}"
+        input:
+            scored_files(study),
+        output:
+            [f"<results>/{study}/scores/{place}.json" for place in asked_places(study)],
+        log:
+            f"<logs>/{study}/score.log",
+        benchmark:
+            f"<benchmarks>/{study}/score.tsv"
+        conda:
+            "../envs/data.yaml"
+        params:
+            settings=score_settings(study),
+            code=code_of("score"),
+        message:
+            f"{study}: score all models"
+        shell:
+            "python scripts/score.py --settings {params.settings:q} --log {log:q}"
 
 
 rule compare_models:

@@ -5,34 +5,28 @@
 # unmerged model's.
 
 
-rule combine_adapters:
-    input:
-        base=base_of_model,
-        recipes=parts_of_model("recipe.yaml"),
-        adapters=parts_of_model("adapter_model.safetensors"),
-        configs=parts_of_model("adapter_config.json"),
-    output:
-        weights="<results>/{study}/combined/{model}/adapter_model.safetensors",
-        config="<results>/{study}/combined/{model}/adapter_config.json",
-        facts="<results>/{study}/combined/{model}/combination.json",
-    log:
-        "<logs>/{study}/combine_adapters/{model}.log",
-    benchmark:
-        "<benchmarks>/{study}/combine_adapters/{model}.tsv"
-    wildcard_constraints:
-        study=studies_where("models", "combined/{name}/", is_combined),
-    conda:
-        "../envs/train.yaml"
-    params:
-        settings=combine_settings,
-        adapters=folders_of_parts,
-        folder=subpath(output.weights, parent=True),
-    message:
-        "{wildcards.study}: add up the adapters of model {wildcards.model}"
-    shell:
-        "python scripts/combine_adapters.py --settings {params.settings:q} --base {input.base:q}"
-        " --adapters {params.adapters:q} --recipes {input.recipes:q} --out {params.folder:q}"
-        " --log {log:q}"
+# One job a study adds up all of its adapters.
+for study in filter(sums_of, STUDIES):
+
+    rule:
+        name:
+            f"combine_adapters_{study}"
+        input:
+            summed_files(study),
+        output:
+            combined_files(study),
+        log:
+            f"<logs>/{study}/combine_adapters.log",
+        benchmark:
+            f"<benchmarks>/{study}/combine_adapters.tsv"
+        conda:
+            "../envs/train.yaml"
+        params:
+            settings=combine_settings(study),
+        message:
+            f"{study}: add up adapters"
+        shell:
+            "python scripts/combine_adapters.py --settings {params.settings:q} --log {log:q}"
 
 
 rule merge_adapter:

@@ -95,11 +95,6 @@ def weights_and_arguments(study, names):
     return put_on, list(dict.fromkeys(weights)), arguments
 
 
-def as_it_is(text):
-    """A function of a text, since Snakemake fills the braces of a mere text."""
-    return lambda wildcards: text
-
-
 SESSIONS = list(sessions())
 
 

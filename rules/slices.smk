@@ -29,7 +29,9 @@ def clean_settings(wildcards):
 
 def split_settings(wildcards):
     dataset = item(wildcards, "datasets")
-    return json.dumps({key: dataset[key] for key in ("split", "mask")})
+    labels = dataset["extract"].get("labels")
+    settings = {key: dataset[key] for key in ("split", "mask")} | {"labels": labels}
+    return json.dumps(settings, ensure_ascii=False)
 
 
 def split_file(study, dataset, split):
@@ -193,23 +195,41 @@ def base_of_model(wildcards):
     return f"<results>/bases/{item(wildcards, 'models')['base']}/source.json"
 
 
-def parts_of_model(name):
-    """A file of each of the trained adapters in a model."""
+def sums_of(study):
+    """The sums of adapters that a study asks, as combine_adapters.py is told of them."""
+    folder = f"results/{RUN}/{study}"
+    models = STUDIES[study]["models"]
+    return [
+        {
+            "model": name,
+            "combine": models[name]["combine"],
+            "base": f"results/{RUN}/bases/{models[name]['base']}/source.json",
+            "adapters": [f"{folder}/adapters/{part}" for part in parts_of(models[name])],
+            "recipes": [f"{folder}/adapters/{part}/recipe.yaml" for part in parts_of(models[name])],
+            "out": f"{folder}/combined/{name}",
+        }
+        for name in asked_models(study)
+        if is_combined(models[name])
+    ]
 
-    def paths(wildcards):
-        parts = parts_of(item(wildcards, "models"))
-        return [f"<results>/{{study}}/adapters/{part}/{name}" for part in parts]
 
-    return paths
+def summed_files(study):
+    """What goes into the sums of a study."""
+    sums = sums_of(study)
+    files = [one["base"] for one in sums] + [path for one in sums for path in one["recipes"]]
+    folders = [folder for one in sums for folder in one["adapters"]]
+    names = ("adapter_model.safetensors", "adapter_config.json")
+    files += [f"{folder}/{name}" for folder in folders for name in names]
+    return list(dict.fromkeys(files))
 
 
-def folders_of_parts(wildcards, input):
-    return [str(Path(path).parent) for path in input.adapters]
+def combined_files(study):
+    names = ("adapter_model.safetensors", "adapter_config.json", "combination.json")
+    return [f"{one['out']}/{name}" for one in sums_of(study) for name in names]
 
 
-def combine_settings(wildcards):
-    combine = item(wildcards, "models")["combine"]
-    return json.dumps({"model": wildcards.model, "combine": combine})
+def combine_settings(study):
+    return as_it_is(json.dumps({"sums": sums_of(study)}))
 
 
 def adapter_file(name):
@@ -233,168 +253,3 @@ def parity_records(wildcards):
     split = study["datasets"][study["adapters"][adapter]["dataset"]]["split"]
     validated = split != "given" and split["validation"]
     return trained_file(wildcards.study, adapter, "validation" if validated else "train")
-
-
-# --- evaluate
-
-
-def extract_settings(wildcards):
-    """How replies are read; how what was read counts (votes, defaults, F1) is for scoring."""
-    extract = item(wildcards, "datasets")["extract"]
-    if "readings" in extract:
-        readings = {
-            name: {key: reading[key] for key in ("rule", "map")}
-            for name, reading in extract["readings"].items()
-        }
-        extract = {**extract, "readings": readings, "positive": None}
-    return json.dumps({"extract": extract}, ensure_ascii=False)
-
-
-def score_settings(wildcards):
-    study = STUDIES[wildcards.study]
-    return json.dumps(
-        {
-            "study": wildcards.study,
-            "model": wildcards.model,
-            "dataset": wildcards.dataset,
-            "split": wildcards.split,
-            "baseline": study["baseline"],
-            "extract": item(wildcards, "datasets")["extract"],
-            "responses_per_record": study["sampling"]["responses_per_record"],
-        }
-    )
-
-
-def baseline_answers(wildcards):
-    baseline = STUDIES[wildcards.study]["baseline"]
-    return f"<results>/{{study}}/answers/{baseline}/{{dataset}}/{{split}}.jsonl"
-
-
-def scored_source(wildcards):
-    """What the table names a model's weights by: its recipe, or the facts of a sum."""
-    model = item(wildcards, "models")
-    folder = adapter_folder(model, wildcards.model)
-    file = "combination.json" if is_combined(model) else "recipe.yaml"
-    return f"<results>/{{study}}/{folder}/{file}" if folder else []
-
-
-def scored_source_argument(wildcards, input):
-    if not input.source:
-        return []
-    return ["--combination" if input.source.endswith(".json") else "--recipe", input.source]
-
-
-def answers_of_study(wildcards):
-    return [
-        f"<results>/{{study}}/answers/{model}/{dataset}/{split}.jsonl"
-        for model, dataset, split in evaluations_of(wildcards.study)
-    ]
-
-
-def compare_settings(wildcards):
-    study = STUDIES[wildcards.study]
-    folder = f"results/{RUN}/{wildcards.study}"
-    asked = list(evaluations_of(wildcards.study))
-    return json.dumps(
-        {
-            "study": wildcards.study,
-            "baseline": study["baseline"],
-            "models": list(study["models"]),
-            "answers": [
-                {
-                    "model": model,
-                    "dataset": dataset,
-                    "split": split,
-                    "path": f"{folder}/answers/{model}/{dataset}/{split}.jsonl",
-                }
-                for model, dataset, split in asked
-            ],
-            "extracts": {d: study["datasets"][d]["extract"] for _, d, _ in asked},
-        },
-        ensure_ascii=False,
-    )
-
-
-# --- report
-
-
-def scores_of_study(wildcards):
-    return [
-        f"<results>/{{study}}/scores/{model}/{dataset}/{split}.json"
-        for model, dataset, split in evaluations_of(wildcards.study)
-    ]
-
-
-def combinations_of_study(wildcards):
-    """The facts of the sums of adapters that a study evaluates."""
-    models = STUDIES[wildcards.study]["models"]
-    return [
-        f"<results>/{{study}}/combined/{model}/combination.json"
-        for model in asked_models(wildcards.study)
-        if is_combined(models[model])
-    ]
-
-
-def combinations_argument(wildcards, input):
-    return ["--combinations", *input.combinations] if input.combinations else []
-
-
-def headline(dataset):
-    """The metric of a dataset that a figure shows when it shows one."""
-    return next(iter(dataset["extract"].get("readings", ["exact_match"])))
-
-
-def grid_settings(wildcards):
-    study = STUDIES[wildcards.study]
-    grid = study["grids"][wildcards.grid]
-    return json.dumps(
-        {
-            "title": study["title"],
-            "grid": wildcards.grid,
-            "start": grid["start"],
-            "end": grid["end"],
-            "points": grid["points"],
-            "metrics": {name: headline(item) for name, item in study["datasets"].items()},
-        },
-        ensure_ascii=False,
-    )
-
-
-def votes_settings(wildcards):
-    study = STUDIES[wildcards.study]
-    return json.dumps(
-        {"title": study["title"], "models": list(study["models"])}, ensure_ascii=False
-    )
-
-
-def table_settings(wildcards):
-    study = STUDIES[wildcards.study]
-    return json.dumps(
-        {
-            "study": wildcards.study,
-            "title": study["title"],
-            "note": config["note"],
-            "published": study["published"],
-            "models": list(study["models"]),
-            "baseline": study["baseline"],
-            "scale": config["scale"],
-            "run": RUN,
-        },
-        ensure_ascii=False,
-    )
-
-
-def title_settings(wildcards):
-    return json.dumps({"title": STUDIES[wildcards.study]["title"]}, ensure_ascii=False)
-
-
-def losses_of_study(wildcards):
-    return [
-        f"<results>/{{study}}/adapters/{adapter}/loss.csv"
-        for adapter in STUDIES[wildcards.study]["adapters"]
-    ]
-
-
-def loss_arguments(wildcards, input):
-    """`adapter=file` for each curve."""
-    return [f"{Path(path).parent.name}={path}" for path in input]

@@ -1,50 +1,52 @@
-"""Combine adapters of one base into one adapter, and measure how far it is from their exact sum."""
+"""Combine adapters of one base into sums, and measure how far each is from the exact one.
 
-import argparse
+Settings: {"sums": [{"model": NAME, "combine": Combination, "base": source.json,
+"adapters": [FOLDER, …], "recipes": [recipe.yaml, …], "out": FOLDER}, …]}; recipes in the order of
+the adapters.
+"""
+
 import logging
 from pathlib import Path
 
 from snaketune import cli
+from snaketune.config.common import Name, Strict
 from snaketune.config.tuning import Combination
 
 log = logging.getLogger("snaketune")
 
 
-def main(args: argparse.Namespace) -> None:
-    """Write the adapter and its figures; settings are `{"model", "combine": Combination}`."""
-    combination = Combination.model_validate(args.settings["combine"])
+class Sum(Strict):
+    """One combined adapter to be made."""
+
+    model: Name
+    combine: Combination
+    base: Path
+    adapters: list[Path]
+    recipes: list[Path]
+    out: Path
+
+
+def main(args) -> None:
+    """Write the adapters and their figures."""
+    sums = list(map(Sum.model_validate, args.settings["sums"]))
 
     from snaketune.combining import combine
     from snaketune.loading import use_threads
 
     use_threads(args.threads)
-    facts = combine(
-        args.settings["model"], combination, args.base, args.adapters, args.recipes, args.out
-    )
-    distance = facts["relative_distance"]
-    if distance is None:
-        log.info("The adapters' changes add up to nothing.")
-    else:
+    for one in sums:
+        facts = combine(one.model, one.combine, one.base, one.adapters, one.recipes, one.out)
+        distance = facts["relative_distance"]
+        if distance is None:
+            log.info("%s: the adapters' changes add up to nothing.", one.model)
+            continue
         log.info(
-            "%s, rank %d: %.3g %% away from the exact sum (cosine %.6f).",
-            *(facts["method"], facts["rank"], 100 * distance, facts["cosine"] or 0.0),
+            "%s, %s, rank %d: %.3g %% away from the exact sum (cosine %.6f).",
+            *(one.model, facts["method"], facts["rank"], 100 * distance, facts["cosine"] or 0.0),
         )
 
 
-def arguments() -> argparse.ArgumentParser:
-    """The command line."""
-    parser = cli.parser(__doc__)
-    parser.add_argument("--base", type=Path, required=True, help="source.json of the base")
-    parser.add_argument(
-        "--adapters", type=Path, nargs="+", required=True, help="folders of the adapters"
-    )
-    parser.add_argument(
-        "--recipes", type=Path, nargs="+", required=True, help="recipe.yaml of each, in that order"
-    )
-    parser.add_argument("--out", type=Path, required=True, help="folder of the combined adapter")
-    parser.add_argument("--threads", type=int, help="CPU threads of torch")
-    return parser
-
-
 if __name__ == "__main__":
-    cli.run(main, arguments().parse_args())
+    parser = cli.parser(__doc__)
+    parser.add_argument("--threads", type=int, help="CPU threads of torch")
+    cli.run(main, parser.parse_args())

@@ -1,31 +1,49 @@
-"""Score a model's answers: accuracies with intervals, and a test against the baseline model."""
+"""Score models' answers: accuracies with intervals, and a test against the baseline model.
 
-import argparse
+Settings: {"scores": [{"settings": ScoreSettings, "answers": FILE, "baseline": FILE,
+"recipe": FILE | null, "combination": FILE | null, "out": FILE}, …]}; recipe and combination say
+what the model's weights are, both null for a base.
+"""
+
 import logging
 from pathlib import Path
 
+from pydantic import model_validator
+
 from snaketune import cli
+from snaketune.config.common import Strict
 from snaketune.files import write_json
 from snaketune.scoring import ScoreSettings, score
 
 log = logging.getLogger("snaketune")
 
 
-def main(args: argparse.Namespace) -> None:
-    """Write one JSON file with a model's metrics on one split."""
-    settings = ScoreSettings.model_validate(args.settings)
-    made = score(settings, args.answers, args.baseline, args.recipe, args.combination)
-    write_json(args.out, made)
-    for row in made["metrics"]:
-        log.info("%s: %d of %d", row["metric"], row["correct"], row["n"])
+class Scored(Strict):
+    """One model's answers to one split, and where its score goes."""
+
+    settings: ScoreSettings
+    answers: Path
+    baseline: Path
+    recipe: Path | None = None
+    combination: Path | None = None
+    out: Path
+
+    @model_validator(mode="after")
+    def _made_of_one(self) -> "Scored":
+        if self.recipe and self.combination:
+            raise ValueError("recipe and combination exclude each other")
+        return self
+
+
+def main(args) -> None:
+    """Write one JSON file a model and split."""
+    for one in map(Scored.model_validate, args.settings["scores"]):
+        made = score(one.settings, one.answers, one.baseline, one.recipe, one.combination)
+        write_json(one.out, made)
+        for row in made["metrics"]:
+            place = f"{made['model']} on {made['dataset']}/{made['split']}"
+            log.info("%s, %s: %d of %d", place, row["metric"], row["correct"], row["n"])
 
 
 if __name__ == "__main__":
-    parser = cli.parser(__doc__)
-    parser.add_argument("--answers", type=Path, required=True, help="the model's answers")
-    parser.add_argument("--baseline", type=Path, required=True, help="the baseline's answers")
-    made_of = parser.add_mutually_exclusive_group()
-    made_of.add_argument("--recipe", type=Path, help="the adapter's recipe; none for a base")
-    made_of.add_argument("--combination", type=Path, help="combination.json of a sum of adapters")
-    parser.add_argument("--out", type=Path, required=True, help="the score file")
-    cli.run(main, parser.parse_args())
+    cli.run(main, cli.parser(__doc__).parse_args())

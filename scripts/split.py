@@ -19,7 +19,7 @@ from snaketune.config.resolve import validated
 from snaketune.files import json_line, jsonl_lines, read_json, read_jsonl, whole, write_json
 from snaketune.masking import mask_record
 from snaketune.records import SPLITS, content_digest
-from snaketune.splitting import Outline, quality, split
+from snaketune.splitting import Outline, check_labels, quality, split
 
 log = logging.getLogger(__name__)
 
@@ -29,16 +29,20 @@ class Settings(BaseModel):
 
     split: Split | Literal["given"] = Split()
     mask: list[Literal["train", "validation", "test"]] = []
+    labels: list[str] | None = None
+    """Labels that the records may have; null: any."""
 
 
 def main(args: argparse.Namespace) -> None:
-    """Write the splits and quality.json from the settings `{"split": Split | "given", "mask"}`."""
+    """Write the splits and quality.json from the settings `{"split", "mask", "labels"}`."""
     settings = validated(Settings, args.settings, "settings")
+    facts = read_json(args.facts)
+    check_labels(facts, settings.labels)
     records = Outline(read_jsonl(args.clean))
     homes = split(records, settings.split)
     paths = {name: getattr(args, name) for name in SPLITS}
     masked = _write(args.clean, records, homes, paths, settings.mask)
-    report = quality(records, homes, read_json(args.counts), read_json(args.facts), masked)
+    report = quality(records, homes, read_json(args.counts), facts, masked)
     for name, counts in report["splits"].items():
         text = "%s: %d records, %d groups, %d with masked numbers."
         log.info(text, name, counts["records"], counts["groups"], counts["masked"])

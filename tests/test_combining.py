@@ -374,10 +374,14 @@ def test_a_wrong_sum_is_not_written(study, made, monkeypatch):
 
 @pytest.mark.slow
 def test_the_script_combines(study, made):
-    words = command("combine_adapters", base=study.source, out=study.folder / "script")
-    words += ["--adapters", *(str(made[name][0]) for name in ("rte", "mnli"))]
-    words += ["--recipes", *(str(made[name][1]) for name in ("rte", "mnli"))]
-    weights = {"rte": 0.5, "mnli": 0.5}
-    words += ["--settings", json.dumps({"model": "half", "combine": {"weights": weights}})]
+    combined = {
+        "model": "half",
+        "combine": {"weights": {"rte": 0.5, "mnli": 0.5}},
+        "base": str(study.source),
+        "adapters": [str(made[name][0]) for name in ("rte", "mnli")],
+        "recipes": [str(made[name][1]) for name in ("rte", "mnli")],
+        "out": str(study.folder / "script"),
+    }
+    words = [*command("combine_adapters"), "--settings", json.dumps({"sums": [combined]})]
     assert "cat, rank 16: 0 % away from the exact sum (cosine 1.000000)" in run(words)
     assert read_json(study.folder / "script/combination.json")["method"] == "cat"

@@ -39,6 +39,15 @@ def study(**changes) -> Study:
     return Study.model_validate(settings)
 
 
+PUBLISHED = {"model": "a", "dataset": "d", "metric": "accuracy", "value": 0.5}
+BASE_ONLY = {"dataset": "d", "models": ["base"]}
+
+
+def summed(**combine) -> dict:
+    """Models, one of them a sum of two adapters."""
+    return {"base": {"base": "tiny"}, "x": {"combine": {"weights": {"a": 1, "b": 1}, **combine}}}
+
+
 def said_of(**changes) -> str:
     with pytest.raises(ValidationError) as caught:
         study(**changes)
@@ -172,6 +181,17 @@ def test_points_of_a_grid_reach_the_rules(monkeypatch):
             "exclude each other",
         ),
         ({"evaluations": [{"dataset": "d", "models": ["base", "a", "a"]}]}, "asked for twice"),
+        ({"grids": {"way": {"start": "a", "end": "a"}}}, "one adapter"),
+        ({"grids": {"way": {"start": "a", "end": "b", "weights": [0.5, 0.5000001]}}}, "two are"),
+        (
+            {"grids": {"way": {"start": "a", "end": "b"}}, "evaluations": [BASE_ONLY]},
+            "no evaluation asks",
+        ),
+        ({"models": summed(method="ties", weights={"a": 1})}, "name two"),
+        ({"models": summed(weights={"a": float("nan"), "b": 1})}, "finite number"),
+        ({"models": summed(method="cat", rank=4)}, "belongs to svd"),
+        ({"models": summed(method="svd", rank=99)}, "is over 16"),
+        ({"published": [PUBLISHED, PUBLISHED]}, "two numbers for a on d"),
     ],
 )  # fmt: skip
 def test_grids_and_sums_that_cannot_be(changes, said):
@@ -183,6 +203,9 @@ def test_parts_of_a_sum_stand_on_the_same_weights():
     models = {"base": {"base": "tiny"}, "x": {"combine": {"weights": {"a": 1, "b": 1}}}}
     quantised = {"a": adapter, "b": {**adapter, "quantization": {}}}
     assert "differently quantised" in said_of(adapters=quantised, models=models)
+    ranks = {"a": adapter, "b": {**adapter, "lora": {"r": 4}}}
+    assert "use cat or svd" in said_of(adapters=ranks, models=summed(method="linear"))
+    assert study(adapters=ranks, models=summed(method="cat")).models["x"].base == "tiny"
     dora = {"a": adapter, "b": {**adapter, "lora": {"use_dora": True}}}
     assert "'b' is a DoRA adapter" in said_of(adapters=dora, models=models)
 
@@ -194,6 +217,10 @@ def test_parts_of_a_sum_stand_on_the_same_weights():
         ({"source": {**TABLE, "labels": {"1": "ja"}}}, "lacks ja"),
         ({"source": {**TABLE, "label": None, "labels": {"1": "yes"}}}, "name it as label"),
         ({"source": {**TABLE, "expect": {"train": 5}}}, "expect.train"),
+        ({"source": {**TABLE, "expect": {"all": -1}}}, "greater than or equal to 0"),
+        ({"source": {**TABLE, "encoding": "nonsense"}}, "no encoding 'nonsense'"),
+        ({"source": {**TABLE, "labels": {0: "yes", "0": "no"}}}, "stands there twice"),
+        ({"source": {**TABLE, "path": {"train": "a", "test": "a"}}}, "one file for two splits"),
         (
             {"extract": {**LABELS, "readings": {"r": {**FIRST, "map": {"mayby": "no"}}}}},
             "did you mean 'maybe'?",
@@ -210,10 +237,20 @@ def test_datasets_that_cannot_be(changes, said):
 def test_a_hub_names_the_splits():
     hub = {"kind": "hub", "id": "a/b", "splits": {"test": "dev"}, "fields": ["text"], "label": "l"}
     settings = {"source": hub, "prompt": "p", "extract": LABELS}
-    with pytest.raises(ValidationError, match="must be: given"):
-        Dataset.model_validate(settings)
-    made = Dataset.model_validate({**settings, "split": "given"})
+    made = Dataset.model_validate(settings)
+    assert made.split == "given"
     assert made.has_split("test") and not made.has_split("train")
+    with pytest.raises(ValidationError, match="shares would mix the splits"):
+        Dataset.model_validate({**settings, "split": {"train": 0.5, "test": 0.4}})
+
+
+def test_files_of_a_table_that_are_splits_stay_splits():
+    source = {**TABLE, "path": {"train": "a.tsv", "test": "b.tsv"}}
+    settings = {"source": source, "prompt": "p", "extract": LABELS}
+    assert Dataset.model_validate(settings).split == "given"
+    with pytest.raises(ValidationError, match="shares would mix the splits"):
+        Dataset.model_validate({**settings, "split": {}})
+    assert Dataset.model_validate({**settings, "source": TABLE}).split.train == 0.7
 
 
 def test_labels_of_a_column_may_be_numbers():
@@ -230,6 +267,12 @@ def test_global_batch_sets_the_accumulation():
     twice = {**adapter, "training": {**TRAINING, "gradient_accumulation_steps": 2}}
     with pytest.raises(ValidationError, match="state one"):
         Adapter.model_validate(twice)
+
+
+def test_an_adapter_needs_labels_to_train_on():
+    source = {key: value for key, value in TABLE.items() if key != "label"}
+    datasets = {"d": {"source": source, "prompt": "p", "extract": LABELS}}
+    assert "names no label" in said_of(datasets=datasets)
 
 
 def test_the_example_is_a_study_over_files_of_the_user(tmp_path, monkeypatch):

@@ -7,8 +7,10 @@ import shutil
 import pytest
 from tuning import PROMPT, SCRIPTS, Study, command, kill_when, run, weather_records
 
+from snaketune.config.data import Reading
 from snaketune.errors import UserError
 from snaketune.files import read_json, read_jsonl, write_jsonl
+from snaketune.label_replies import label_reader
 from snaketune.session import Session
 
 DRAWN = {"temperature": 1.0, "responses_per_record": 2, "max_new_tokens": 12, "dtype": "float32"}
@@ -256,8 +258,13 @@ def test_replies_are_the_same_with_8_or_512_new_tokens(ask, tmp_path):
         engine = open_engines(tiny, asked)["base"]
         predict(engine, asked.questions[0], asked.sampling, tmp_path / "journal")
         found[most] = [row["responses"][0] for row in read_jsonl(asked.questions[0].out)]
+    labels = ["yes", "no", "maybe"]
+    rules = [Reading(rule="first_word"), Reading(rule="substring_published")]
+    readers = [label_reader(rule, labels) for rule in rules]
     for short, long in zip(found[8], found[512], strict=True):
         assert short["tokens"] <= 8 and long["text"].startswith(short["text"])
+        for read in readers:
+            assert read(short["text"]) == read(long["text"]) in labels
         if long["tokens"] <= 8:
             assert short == long
     assert any(long["tokens"] <= 8 for long in found[512])

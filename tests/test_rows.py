@@ -91,7 +91,7 @@ def test_ids_and_groups_of_columns(tmp_path):
     )
     nameless = write(tmp_path / "z.tsv", "a\tb\tn\none\ttwo\t\n")
     assert f"{nameless}, line 2, column 'n': no id in it" in fault(nameless, record_id="n")
-    files = {"train": path, "test": path}
+    files = {"train": path, "test": write(tmp_path / "w.tsv", path.read_text())}
     assert [row["id"] for row in records(files, record_id="n")] == [
         *("train-7", "train-8", "test-7", "test-8")
     ]
@@ -130,7 +130,21 @@ def test_encodings_with_and_without_a_byte_order_mark(tmp_path, encoding):
 def test_a_wrong_encoding_is_named_with_its_line(tmp_path):
     path = write(tmp_path / "x.tsv", "a\tb\n" + "one\ttwo\n" * 3000 + "借呗\t花呗\n", "gbk")
     assert f"{path}, line 3002: not utf-8. Set datasets.mine.source.encoding" in fault(path)
-    assert "'utf-9' is no encoding" in fault(path, encoding="utf-9")
+    wide = write(tmp_path / "y.tsv", "a\tb\none\ttwo\n", "utf-16")
+    assert "its first bytes are those of utf-16" in fault(wide)
+
+
+@pytest.mark.parametrize("suffix", ["json", "jsonl"])
+def test_lists_without_end_are_one_line(tmp_path, suffix):
+    deep = write(tmp_path / f"x.{suffix}", "[" * 100_000 + "\n")
+    assert "lists in lists without end" in fault(deep)
+
+
+def test_rows_without_a_word_in_them(tmp_path):
+    path = write(tmp_path / "x.tsv", "a\tb\none\t\n\t\n")
+    assert f"{path}, line 3: all fields are empty" in fault(path)
+    nan = write(tmp_path / "x.jsonl", '{"a": "one", "b": NaN}\n')
+    assert "a text or a number is expected, not NaN" in fault(nan)
     no_mark = write(tmp_path / "y.tsv", "a\tb\none\ttwo\n", "utf-16-le")
     assert f"{no_mark}, line 1: a NUL" in fault(no_mark)
 

@@ -330,21 +330,20 @@ def test_place_names_as_a_model_types_them(name, form):
     assert typed_place_name(form) == form
 
 
-def _run(folder: Path, *options: str) -> subprocess.CompletedProcess:
+def _run(folder: Path, **made_of: str) -> subprocess.CompletedProcess:
     write_jsonl(folder / "answers.jsonl", [_row("a", GOLD)])
     settings = {"study": "w", "model": "lora", "dataset": "d", "split": "test"}
     settings |= {"baseline": "base", "extract": EXTRACT, "responses_per_record": 1}
-    scripts = Path(__file__).resolve().parents[1] / "scripts"
-    command = [sys.executable, str(scripts / "score.py"), "--settings", json.dumps(settings)]
-    for name in ("answers", "baseline"):
-        command += [f"--{name}", str(folder / "answers.jsonl")]
-    command += [*options, "--out", str(folder / "s.json")]
+    scored = {"settings": settings, "out": str(folder / "s.json"), **made_of}
+    scored |= dict.fromkeys(("answers", "baseline"), str(folder / "answers.jsonl"))
+    script = Path(__file__).resolve().parents[1] / "scripts/score.py"
+    command = [sys.executable, str(script), "--settings", json.dumps({"scores": [scored]})]
     return subprocess.run(command, capture_output=True, encoding="utf-8")
 
 
 def test_script_hashes_the_recipe(tmp_path):
     (tmp_path / "recipe.yaml").write_text("adapter: lora\n", encoding="utf-8")
-    assert _run(tmp_path, "--recipe", str(tmp_path / "recipe.yaml")).returncode == 0
+    assert _run(tmp_path, recipe=str(tmp_path / "recipe.yaml")).returncode == 0
     made = read_json(tmp_path / "s.json")
     assert made["recipe_hash"] == hashlib.sha256(b"adapter: lora\n").hexdigest()[:12]
     assert _by_metric(made)["exact_match"] == 1
@@ -352,10 +351,10 @@ def test_script_hashes_the_recipe(tmp_path):
 
 def test_script_takes_the_hash_of_a_combination(tmp_path):
     write_json(tmp_path / "combination.json", {"recipe_hash": "0123456789ab"})
-    assert _run(tmp_path, "--combination", str(tmp_path / "combination.json")).returncode == 0
+    assert _run(tmp_path, combination=str(tmp_path / "combination.json")).returncode == 0
     assert read_json(tmp_path / "s.json")["recipe_hash"] == "0123456789ab"
-    both = _run(tmp_path, "--combination", "a", "--recipe", "b")
-    assert both.returncode == 2 and "not allowed with" in both.stderr
+    both = _run(tmp_path, combination="a", recipe="b")
+    assert both.returncode == 1 and "exclude each other" in both.stderr
 
 
 @pytest.mark.parametrize("normalise", [{}, {"city": "place_name"}])

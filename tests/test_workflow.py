@@ -92,8 +92,15 @@ def test_new_scoring_code_scores_again_and_generates_nothing(changed):
     path = changed.folder / "scripts/snaketune/scoring.py"
     path.write_text(path.read_text(encoding="utf-8") + "\nREMARK = 1\n", encoding="utf-8")
     planned = changed.plan()
-    assert planned["score"] == 20
-    late = {"score", "compare_models", "tabulate_scores", "draw_accuracy", "draw_grid"}
+    assert planned["score_weather"] == planned["score_nli"] == 1
+    late = {
+        "score_weather",
+        "score_nli",
+        "compare_models",
+        "tabulate_scores",
+        "draw_accuracy",
+        "draw_grid",
+    }
     assert set(planned) <= late
 
 
@@ -106,7 +113,7 @@ def test_one_recipe_value_retrains_one_adapter(changed):
         "merge_adapter": 1,
         "predict_weather_tuned": 1,
         "extract_and_vote": 2,
-        "score": 2,
+        "score_weather": 1,
         "compare_models": 1,
         "tabulate_scores": 1,
         "draw_accuracy": 1,
@@ -150,8 +157,8 @@ def test_light_jobs_do_not_import_torch(changed, tmp_path):
     fresh = Project.copied(tmp_path / "fresh")
     fresh.snakemake("--cores", "all", "--until", "split", "locate_base", "write_recipe", **trapped)
     assert (fresh.folder / RESULTS / "adapters/lora/recipe.yaml").is_file()
-    late = ("check_leaks", "inspect_adapter", "extract_and_vote", "score", "compare_models")
-    late += ("tabulate_scores", "draw_accuracy", "draw_grid", "draw_loss")
+    late = ("check_leaks", "inspect_adapter", "extract_and_vote", "score_weather", "score_nli")
+    late += ("compare_models", "tabulate_scores", "draw_accuracy", "draw_grid", "draw_loss")
     changed.snakemake("--cores", "all", "--forcerun", *late, **trapped)
     printed = fresh.snakemake("--cores", "all", "--until", "merge_adapter", fails=True, **trapped)
     assert "torch was imported" in printed

@@ -102,6 +102,8 @@ class Mapper:
             if type(cell) is not str:
                 place = f"{where} {number}, column '{self.source.fields[name]}'"
                 fields[name] = _text(cell, place)
+        if not any(fields.values()):
+            raise UserError(f"{where} {number}: all fields are empty. Delete the row or mend it.")
         label = (
             None if self._label_at is None else self._label(cells[self._label_at], where, number)
         )
@@ -170,11 +172,13 @@ class Mapper:
 
 
 def _text(cell: Any, place: str) -> str:
-    if not isinstance(cell, str):
+    if not isinstance(cell, str) or cell in ("NaN", "Infinity", "-Infinity"):
         raise UserError(f"{place}: a text or a number is expected, not {_kind(cell)}.")
     return str(cell)
 
 
 def _kind(value: Any) -> str:
+    if isinstance(value, str):
+        return str(value)
     kinds = {type(None): "null", bool: "true or false", list: "a list", dict: "an object"}
     return kinds.get(type(value), type(value).__name__)

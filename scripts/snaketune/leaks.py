@@ -20,6 +20,8 @@ from snaketune.files import read_jsonl
 
 NEAR = (4, 5)
 """Numerator and denominator of the Jaccard similarity from which two records are near."""
+DEPTH = 3
+"""How many of their rarest tokens two records must share to be compared in full."""
 MOST_EXAMPLES = 20
 CJK = "\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U000323af"
 PIECE = re.compile(rf"\d+(?:[.,:/-]\d+)*|[{CJK}]+|[^\W\d_{CJK}]+")
@@ -132,7 +134,7 @@ class Index:
             if ids:
                 self._whole[text.whole].append(place)
                 self._longest[text.longest].append(place)
-            for number in sorted(ids)[: len(ids) - _least(len(ids)) + 1]:
+            for number in sorted(ids)[: len(ids) - _least(len(ids)) + _depth(len(ids))]:
                 self._places[number].append(place)
                 self._sizes[number].append(len(ids))
 
@@ -158,23 +160,24 @@ class Index:
     def _near(self, tokens: set[str]) -> Iterator[tuple[int, float]]:
         """Places of the records at least `NEAR` to the tokens, with their similarity.
 
-        Sets so similar share one of their rarest tokens: of `size` tokens at least `least` are
-        shared, so one of the first `size - least + 1` is, in any order that both keep. Tokens
-        that no evaluation has come first in it, and lead nowhere.
+        Sets so similar share some of their rarest tokens: of `size` tokens at least `least` are
+        shared, so `depth` of the first `size - least + depth` are, in any order that both keep.
+        Tokens that no evaluation has come first in it, and lead nowhere.
         """
         ids = [number for number in map(self._ids.get, tokens) if number is not None]
         size, least = len(tokens), _least(len(tokens))
         if not ids or len(ids) < least:
             return
         ids.sort()
-        most = size * NEAR[1] // NEAR[0]
-        candidates: set[int] = set()
-        for number in ids[: len(ids) - least + 1]:
+        most, depth = size * NEAR[1] // NEAR[0], _depth(size)
+        times: Counter[int] = Counter()
+        for number in ids[: len(ids) - least + depth]:
             sizes = self._sizes.get(number)
             if sizes:
                 start, end = bisect_left(sizes, least), bisect_right(sizes, most)
-                candidates.update(self._places[number][start:end])
-        for place in candidates:
+                times.update(self._places[number][start:end])
+        enough = min(depth, _depth(least))  # the smallest of the others is of size `least`
+        for place in [place for place, met in times.items() if met >= enough]:
             other = self._sets[place]
             shared = len(other.intersection(ids))
             union = size + len(other) - shared
@@ -185,6 +188,11 @@ class Index:
 def _least(size: int) -> int:
     """How many tokens a set of `size` shares at least with one that is near it."""
     return -(-size * NEAR[0] // NEAR[1])
+
+
+def _depth(size: int) -> int:
+    """How many of its rarest tokens a set of `size` shares at least with one that is near it."""
+    return min(DEPTH, _least(size))
 
 
 def check_leaks(settings: LeakSettings) -> dict:

@@ -1,5 +1,6 @@
 """Rows of TSV, CSV, JSON and JSON-lines files, each with the place where it stands."""
 
+import codecs
 import csv
 import json
 from collections.abc import Iterator, Sequence
@@ -65,13 +66,15 @@ def _lines(path: Path, encoding: str, key: str) -> Iterator[str]:
                         f"set {key}.encoding: utf-16."
                     )
                 yield line if number > 1 else line.removeprefix("\ufeff")
-    except LookupError:
-        raise UserError(f"{key}.encoding: '{encoding}' is no encoding that Python knows.") from None
     except UnicodeError:
         line = _undecodable_line(path, encoding)
+        marks = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+        with path.open("rb") as file:
+            hint = "Chinese ones often are gb18030, Western ones cp1252"
+            hint = "its first bytes are those of utf-16" if file.read(2) in marks else hint
         raise UserError(
             f"{path}, line {line}: not {encoding}. Set {key}.encoding to what the file is in "
-            "(Chinese ones often are gb18030, Western ones cp1252), or save it as UTF-8."
+            f"({hint}), or save it as UTF-8."
         ) from None
 
 
@@ -160,6 +163,10 @@ def _lined(path: Path, source: TableSource, key: str) -> Iterator[tuple[int, Seq
                 f"{path}, line {number}: not valid JSON ({error.msg}). Mend or delete the line; if "
                 f"the file is one list over many lines, set {key}.format: json."
             ) from None
+        except RecursionError:
+            raise UserError(
+                f"{path}, line {number}: lists in lists without end. Mend it."
+            ) from None
         yield number, _values(row, wanted, f"{path}, line {number}", key)
 
 
@@ -172,6 +179,8 @@ def _listed(path: Path, source: TableSource, key: str) -> Iterator[tuple[int, Se
             f"{path}, line {error.lineno}: not valid JSON ({error.msg}). Mend it; if each line is "
             f"an object of its own, set {key}.format: jsonl."
         ) from None
+    except RecursionError:
+        raise UserError(f"{path}: lists in lists without end. Mend it.") from None
     if not isinstance(rows, list):
         raise UserError(
             f"{path}: a list of objects is expected. If each line is an object of its own, set "

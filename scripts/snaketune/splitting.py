@@ -32,6 +32,22 @@ class Outline:
                 self.without_split = record["id"]
 
 
+def check_labels(facts: dict, labels: list[str] | None) -> None:
+    """Refuse gold labels that no reply could be read as, before anything is trained on them.
+
+    Args:
+        facts: what is known of the source; `labels` counts its gold labels.
+        labels: those that `extract` reads; None: any.
+    """
+    unknown = sorted(facts["labels"].keys() - labels) if labels else []
+    if unknown:
+        raise UserError(
+            f"extract.labels: lacks {', '.join(map(repr, unknown[:5]))}, which records have as "
+            f"gold label; it has {', '.join(map(repr, labels or []))}. Map them in source.labels, "
+            "or add them."
+        )
+
+
 def split(records: Outline, settings: Split | Literal["given"]) -> list[str]:
     """The split of each record: the one that it names, or one by shares or numbers of records.
 

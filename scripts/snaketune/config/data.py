@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from snaketune.config.common import Name, Strict, nearest
-from snaketune.config.sources import Source
+from snaketune.config.sources import Columns, Source
 from snaketune.config.tuning import Sampling
 
 PLACEHOLDER = re.compile(r"\{([^\W\d]\w*)\}")
@@ -153,7 +153,8 @@ class Reading(Strict):
     """first_word: the label that the reply's first telling clause begins or ends with, as a word
     and not negated, else unparsed. substring_published: the first of `labels` that occurs anywhere
     in the lower-cased reply, even inside another word, as the nli study reads it. conclusion: the
-    label behind the last 结论, negations resolved; the label that holds the other is its negation."""
+    label behind the last 结论, negations resolved; of two labels, the one that holds the other
+    is its negation."""
     default: str | None = None
     """What an unreadable reply counts as; null keeps it unparsed."""
     vote: Vote = Vote()
@@ -218,8 +219,9 @@ class Dataset(Strict):
     duplicates: Literal["drop", "keep"] = "drop"
     """drop: of records with equal fields and label the first stays. keep: all stay, counted, as a
     benchmark whose size is part of its name wants it."""
-    split: Split | Literal["given"] = Split()
-    """Shares, or `given`: each record stays in the split that its source names."""
+    split: Split | Literal["given"] | None = None
+    """Shares, or `given`: each record stays in the split that its source names. null: `given` where
+    a table or a hub names splits, else 0.7, 0.1, 0.2."""
     mask: list[Literal["train", "validation", "test"]] = []
     """Splits in whose texts a run of three or more stars becomes <NUMBER>."""
     distill: Distill | None = None
@@ -228,10 +230,16 @@ class Dataset(Strict):
 
     @model_validator(mode="after")
     def _given(self) -> "Dataset":
+        named = isinstance(self.source, Columns) and self.source.given_splits()
+        if self.split is None:
+            self.split = "given" if named else Split()
         if self.split == "given" and not self.source.given_splits():
             raise ValueError("split: the source names no splits; state shares")
-        if isinstance(self.split, Split) and getattr(self.source, "splits", None):
-            raise ValueError("split: the source names splits, so this must be: given")
+        if isinstance(self.split, Split) and named:
+            raise ValueError(
+                "split: shares would mix the splits that the source names; leave it out, or give "
+                "the source one file"
+            )
         return self
 
     @model_validator(mode="after")

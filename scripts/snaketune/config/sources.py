@@ -1,9 +1,10 @@
 """Where a dataset's records come from: seeded generators, files, a hub."""
 
+import codecs
 import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, NonNegativeInt, model_validator
 
 from snaketune.config.common import Strict
 
@@ -181,12 +182,21 @@ def _as_text(labels: object) -> object:
     """Values of a label column as text: 0 and "0" are one."""
     if not isinstance(labels, dict):
         return labels
-    return {
-        key if isinstance(key, bool) else str(key): (
-            value if isinstance(value, bool) or value is None else str(value)
-        )
-        for key, value in labels.items()
-    }
+    texts = {}
+    for key, value in labels.items():
+        key = "" if key is None else key if isinstance(key, bool) else str(key)
+        if key in texts:
+            raise ValueError(f"the value '{key}' stands there twice")
+        texts[key] = value if isinstance(value, bool) or value is None else str(value)
+    return texts
+
+
+def _known_encoding(name: str) -> str:
+    try:
+        codecs.lookup(name)
+    except LookupError:
+        raise ValueError(f"no encoding '{name}'; utf-8, gb18030 or utf-16 are some") from None
+    return name
 
 
 class Columns(RecordSource):
@@ -202,7 +212,7 @@ class Columns(RecordSource):
     """Column with a unique name of each row; null derives one from the content."""
     group: str | None = None
     """Column whose equal values are not parted by a split; null: equal fields are one group."""
-    expect: dict[SplitName | Literal["all"], int] = {}
+    expect: dict[SplitName | Literal["all"], NonNegativeInt] = {}
     """Rows that each split, or all together, must have; another number stops the run."""
 
     @model_validator(mode="after")
@@ -231,11 +241,18 @@ class TableSource(Columns):
     """null takes the file's suffix. json: a list of objects; jsonl: one object a line."""
     columns: list[str] = []
     """Names of the columns of a TSV or CSV that has no line of names."""
-    encoding: str = "utf-8"
+    encoding: Annotated[str, AfterValidator(_known_encoding)] = "utf-8"
     """As Python names it, such as gb18030; a byte-order mark is skipped."""
     quoting: Literal["none", "double"] | None = None
     """TSV and CSV. none: a quote is a character like others; double: "…" encloses a cell, and ""
     in it is a quote. null: none in TSV, double in CSV."""
+
+    @model_validator(mode="after")
+    def _a_file_for_each(self) -> "TableSource":
+        files = list(self.paths().values())
+        if len(set(files)) < len(files):
+            raise ValueError("path: one file for two splits; give each its own")
+        return self
 
     def paths(self) -> dict[str, str]:
         """Split → file; "all" for the one file of a source without splits."""

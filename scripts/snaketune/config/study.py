@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from snaketune.config.common import Name, Strict, nearest
 from snaketune.config.data import PLACEHOLDER, Dataset, Prompt
 from snaketune.config.services import Endpoint
+from snaketune.config.sources import Columns
 from snaketune.config.tuning import (
     Adapter,
     Base,
@@ -28,6 +29,10 @@ class Evaluation(Strict):
     split: Literal["train", "validation", "test"] = "test"
     models: list[Name] | None = None
     """null: all models of the study. A grid's name stands for all its models."""
+
+
+SAME_RANK = ("linear", "ties", "dare_linear")
+"""Methods of summing adapters that need them to have one rank."""
 
 
 class Published(Strict):
@@ -112,6 +117,7 @@ class Study(Strict):
         self._check_splits()
         self._check_published()
         self._check_votes()
+        self._check_grids()
         return self
 
     def _named(self):
@@ -217,11 +223,24 @@ class Study(Strict):
                     f"models.{key}.combine: its adapters were trained on differently quantised "
                     "weights, so no base fits both"
                 )
+            same_rank = adapter.lora.r == first.lora.r
+            if model.combine and model.combine.method in SAME_RANK and not same_rank:
+                raise ValueError(
+                    f"models.{key}.combine.method: {model.combine.method} adds matrices of one "
+                    f"rank, but '{name}' has r {adapter.lora.r} and another {first.lora.r}; use "
+                    "cat or svd"
+                )
             if model.combine and adapter.lora.use_dora:
                 raise ValueError(
                     f"models.{key}.combine: '{name}' is a DoRA adapter, whose magnitudes cannot be "
                     "summed"
                 )
+        ranks = sum(self.adapters[name].lora.r for name in model.adapters())
+        if model.combine and (model.combine.rank or 0) > ranks:
+            raise ValueError(
+                f"models.{key}.combine.rank: {model.combine.rank} is over {ranks}, the ranks of "
+                "its adapters together"
+            )
 
     def _check_splits(self) -> None:
         """A split that is trained on or asked must have a share of the records."""
@@ -233,6 +252,14 @@ class Study(Strict):
                 why = "is none that its source names" if given else "is 0"
                 raise ValueError(
                     f"{where}: datasets.{dataset}.split.{split} {why}, so there are no records"
+                )
+
+        for key, adapter in self.adapters.items():
+            source = self.datasets[adapter.dataset].source
+            if isinstance(source, Columns) and source.label is None:
+                raise ValueError(
+                    f"adapters.{key}: datasets.{adapter.dataset}.source names no label, so there "
+                    "is nothing to train on"
                 )
 
     def _check_votes(self) -> None:
@@ -247,7 +274,22 @@ class Study(Strict):
                         "raise sampling.responses_per_record"
                     )
 
+    def _check_grids(self) -> None:
+        """A picture needs its models asked."""
+        asked = {model for evaluation in self.evaluations for model in evaluation.models or []}
+        for name, grid in self.grids.items():
+            missing = {p.model for p in grid_points(name, grid, self.models)} - asked
+            if missing:
+                raise ValueError(
+                    f"grids.{name}: no evaluation asks {', '.join(sorted(missing))}; name the grid "
+                    "among the models of one"
+                )
+
     def _check_published(self) -> None:
+        places = [(p.model, p.dataset, p.metric) for p in self.published]
+        for place in places:
+            if places.count(place) > 1:
+                raise ValueError(f"published: two numbers for {' on '.join(place[:2])}, {place[2]}")
         for index, number in enumerate(self.published):
             known = self.datasets[number.dataset].extract.metric_names()
             if number.metric not in known:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, FiniteFloat, model_validator
 
 from snaketune.config.common import Name, Strict
 from snaketune.tinybase.settings import PretrainSettings
@@ -162,7 +162,7 @@ class Adapter(Strict):
 class Combination(Strict):
     """A weighted sum of adapters of one base."""
 
-    weights: dict[Name, float] = Field(min_length=1)
+    weights: dict[Name, FiniteFloat] = Field(min_length=1)
     """Adapter → weight."""
     method: Literal["cat", "linear", "svd", "ties", "dare_linear"] = "cat"
     """As PEFT's add_weighted_adapter names them. cat is the exact sum of the adapters' changes;
@@ -173,6 +173,14 @@ class Combination(Strict):
     """svd: rank of the result; null takes the largest of the adapters."""
     seed: int = 0
     """dare_linear: which values are dropped."""
+
+    @model_validator(mode="after")
+    def _fits_the_method(self) -> "Combination":
+        if self.rank and self.method != "svd":
+            raise ValueError(f"rank: belongs to svd; the method is {self.method}")
+        if self.method in ("ties", "dare_linear") and len(self.weights) < 2:
+            raise ValueError(f"weights: {self.method} weighs adapters against each other; name two")
+        return self
 
 
 class Model(Strict):
@@ -220,6 +228,14 @@ class Grid(Strict):
     methods: list[Literal["cat", "linear", "svd", "ties", "dare_linear"]] = Field(
         ["cat"], min_length=1
     )
+
+    @model_validator(mode="after")
+    def _a_way(self) -> "Grid":
+        if self.start == self.end:
+            raise ValueError("start and end are one adapter, so there is no way between them")
+        if len({f"{weight:g}" for weight in self.weights}) < len(self.weights):
+            raise ValueError("weights: two are equal, or nearly so")
+        return self
 
 
 class Sampling(Strict):

@@ -1,0 +1,174 @@
+# Input files and settings of the jobs behind the last generation.
+
+
+# --- evaluate
+
+
+def extract_settings(wildcards):
+    """How replies are read; how what was read counts (votes, defaults, F1) is for scoring."""
+    extract = item(wildcards, "datasets")["extract"]
+    if "readings" in extract:
+        readings = {
+            name: {key: reading[key] for key in ("rule", "map")}
+            for name, reading in extract["readings"].items()
+        }
+        extract = {**extract, "readings": readings, "positive": None}
+    return json.dumps({"extract": extract}, ensure_ascii=False)
+
+
+def asked_places(study):
+    """`model/dataset/split` of every evaluation."""
+    return ["/".join(evaluation) for evaluation in evaluations_of(study)]
+
+
+def scores_wanted(study):
+    """What score.py is told of each model's answers to each split."""
+    settings, folder = STUDIES[study], f"results/{RUN}/{study}"
+    for name, dataset, split in evaluations_of(study):
+        model = settings["models"][name]
+        place, adapter = f"{dataset}/{split}.jsonl", adapter_folder(model, name)
+        made_of = {"combination" if is_combined(model) else "recipe": None}
+        if adapter:
+            file = "combination.json" if is_combined(model) else "recipe.yaml"
+            made_of = {key: f"{folder}/{adapter}/{file}" for key in made_of}
+        yield {
+            "settings": {
+                "study": study,
+                "model": name,
+                "dataset": dataset,
+                "split": split,
+                "baseline": settings["baseline"],
+                "extract": settings["datasets"][dataset]["extract"],
+                "responses_per_record": settings["sampling"]["responses_per_record"],
+            },
+            "answers": f"{folder}/answers/{name}/{place}",
+            "baseline": f"{folder}/answers/{settings['baseline']}/{place}",
+            "out": f"{folder}/scores/{name}/{dataset}/{split}.json",
+            **made_of,
+        }
+
+
+def scored_files(study):
+    keys = ("answers", "baseline", "recipe", "combination")
+    files = [one.get(key) for one in scores_wanted(study) for key in keys]
+    return list(dict.fromkeys(file for file in files if file))
+
+
+def score_settings(study):
+    return as_it_is(json.dumps({"scores": list(scores_wanted(study))}, ensure_ascii=False))
+
+
+def answers_of_study(wildcards):
+    return [
+        f"<results>/{{study}}/answers/{model}/{dataset}/{split}.jsonl"
+        for model, dataset, split in evaluations_of(wildcards.study)
+    ]
+
+
+def compare_settings(wildcards):
+    study = STUDIES[wildcards.study]
+    folder = f"results/{RUN}/{wildcards.study}"
+    asked = list(evaluations_of(wildcards.study))
+    return json.dumps(
+        {
+            "study": wildcards.study,
+            "baseline": study["baseline"],
+            "models": list(study["models"]),
+            "answers": [
+                {
+                    "model": model,
+                    "dataset": dataset,
+                    "split": split,
+                    "path": f"{folder}/answers/{model}/{dataset}/{split}.jsonl",
+                }
+                for model, dataset, split in asked
+            ],
+            "extracts": {d: study["datasets"][d]["extract"] for _, d, _ in asked},
+        },
+        ensure_ascii=False,
+    )
+
+
+# --- report
+
+
+def scores_of_study(wildcards):
+    return [
+        f"<results>/{{study}}/scores/{model}/{dataset}/{split}.json"
+        for model, dataset, split in evaluations_of(wildcards.study)
+    ]
+
+
+def combinations_of_study(wildcards):
+    """The facts of the sums of adapters that a study evaluates."""
+    models = STUDIES[wildcards.study]["models"]
+    return [
+        f"<results>/{{study}}/combined/{model}/combination.json"
+        for model in asked_models(wildcards.study)
+        if is_combined(models[model])
+    ]
+
+
+def combinations_argument(wildcards, input):
+    return ["--combinations", *input.combinations] if input.combinations else []
+
+
+def headline(dataset):
+    """The metric of a dataset that a figure shows when it shows one."""
+    return next(iter(dataset["extract"].get("readings", ["exact_match"])))
+
+
+def grid_settings(wildcards):
+    study = STUDIES[wildcards.study]
+    grid = study["grids"][wildcards.grid]
+    return json.dumps(
+        {
+            "title": study["title"],
+            "grid": wildcards.grid,
+            "start": grid["start"],
+            "end": grid["end"],
+            "points": grid["points"],
+            "metrics": {name: headline(item) for name, item in study["datasets"].items()},
+        },
+        ensure_ascii=False,
+    )
+
+
+def votes_settings(wildcards):
+    study = STUDIES[wildcards.study]
+    return json.dumps(
+        {"title": study["title"], "models": list(study["models"])}, ensure_ascii=False
+    )
+
+
+def table_settings(wildcards):
+    study = STUDIES[wildcards.study]
+    return json.dumps(
+        {
+            "study": wildcards.study,
+            "title": study["title"],
+            "note": config["note"],
+            "published": study["published"],
+            "models": list(study["models"]),
+            "baseline": study["baseline"],
+            "scale": config["scale"],
+            "run": RUN,
+        },
+        ensure_ascii=False,
+    )
+
+
+def title_settings(wildcards):
+    return json.dumps({"title": STUDIES[wildcards.study]["title"]}, ensure_ascii=False)
+
+
+def losses_of_study(wildcards):
+    return [
+        f"<results>/{{study}}/adapters/{adapter}/loss.csv"
+        for adapter in STUDIES[wildcards.study]["adapters"]
+    ]
+
+
+def loss_arguments(wildcards, input):
+    """`adapter=file` for each curve."""
+    return [f"{Path(path).parent.name}={path}" for path in input]

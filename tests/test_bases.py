@@ -235,6 +235,7 @@ def arguments(tmp_path: Path, **base: str | bool) -> list[str | Path]:
     return ["--settings", json.dumps(settings), "--folder", folder, "--out", out]
 
 
+@pytest.mark.slow
 def test_download_takes_what_is_needed_and_records_the_commit(tmp_path, hub):
     done = script("download_base", *arguments(tmp_path), **environment(hub, tmp_path))
     assert done.returncode == 0, done.stderr
@@ -251,6 +252,7 @@ def test_download_takes_what_is_needed_and_records_the_commit(tmp_path, hub):
     assert weights(Path(source["path"])).read_bytes() == hub.files["model.safetensors"]
 
 
+@pytest.mark.slow
 def test_a_second_download_fetches_nothing_and_drops_what_went(tmp_path, hub):
     run = ("download_base", *arguments(tmp_path))
     assert script(*run, **environment(hub, tmp_path)).returncode == 0
@@ -262,6 +264,7 @@ def test_a_second_download_fetches_nothing_and_drops_what_went(tmp_path, hub):
     assert not stale.exists()
 
 
+@pytest.mark.slow
 def test_code_comes_along_only_where_trusted(tmp_path, hub):
     trusted = arguments(tmp_path, trust_remote_code=True, revision=COMMIT)
     assert script("download_base", *trusted, **environment(hub, tmp_path)).returncode == 0
@@ -269,6 +272,7 @@ def test_code_comes_along_only_where_trusted(tmp_path, hub):
     assert "modeling.py" in source["files"] and source["trust_remote_code"] is True
 
 
+@pytest.mark.slow
 def test_a_killed_download_goes_on_where_it_stopped(tmp_path, hub):
     hub.stalls = "model.safetensors"
     command = [sys.executable, SCRIPTS / "download_base.py", *arguments(tmp_path)]
@@ -293,6 +297,7 @@ def test_a_killed_download_goes_on_where_it_stopped(tmp_path, hub):
     assert not list(folder.rglob("*.incomplete"))
 
 
+@pytest.mark.slow
 def test_weights_that_are_not_the_hubs_are_refused(tmp_path, hub):
     run = ("download_base", *arguments(tmp_path))
     assert script(*run, **environment(hub, tmp_path)).returncode == 0
@@ -306,6 +311,7 @@ def test_weights_that_are_not_the_hubs_are_refused(tmp_path, hub):
     assert script(*run, **environment(hub, tmp_path)).returncode == 0
 
 
+@pytest.mark.slow
 def test_a_gated_model_opens_with_a_token_that_is_never_shown(tmp_path, hub):
     run = ("download_base", *arguments(tmp_path, id="owner/gated"))
     done = script(*run, **environment(hub, tmp_path))
@@ -316,6 +322,7 @@ def test_a_gated_model_opens_with_a_token_that_is_never_shown(tmp_path, hub):
     assert TOKEN not in opened.stderr + (tmp_path / "bases" / "source.json").read_text()
 
 
+@pytest.mark.slow
 def test_a_password_in_the_address_of_a_mirror_reaches_no_log(tmp_path, hub):
     address = hub.address.replace("//", "//user:secret@")
     run = ("download_base", *arguments(tmp_path), "--log", tmp_path / "log")
@@ -333,6 +340,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", REFUSED)
 def test_what_the_hub_refuses_is_one_line(tmp_path, hub, kind):
     base, code, message = REFUSED[kind]
@@ -341,6 +349,7 @@ def test_what_the_hub_refuses_is_one_line(tmp_path, hub, kind):
     assert "Traceback" not in done.stderr and not (tmp_path / "bases" / "source.json").exists()
 
 
+@pytest.mark.slow
 def test_weights_that_are_no_safetensors_are_refused_before_they_are_fetched(tmp_path, hub):
     hub.files["pytorch_model.bin"] = hub.files.pop("model.safetensors")
     done = script("download_base", *arguments(tmp_path), **environment(hub, tmp_path))
@@ -348,6 +357,7 @@ def test_weights_that_are_no_safetensors_are_refused_before_they_are_fetched(tmp
     assert not [path for _, path in hub.asked if "/resolve/" in path]
 
 
+@pytest.mark.slow
 def test_a_hub_that_is_down_or_away_may_be_asked_later(tmp_path, hub):
     hub.status = 503
     down = script("download_base", *arguments(tmp_path), **environment(hub, tmp_path))

@@ -21,6 +21,8 @@ from snaketune.chat.wire import Ask, most_tokens, read_body, request_body, serve
 from snaketune.config.tuning import Sampling
 from snaketune.errors import UserError
 
+pytestmark = pytest.mark.slow
+
 GREEDY = Sampling(max_new_tokens=128)
 
 

@@ -287,7 +287,6 @@ def test_the_hash_stands_for_method_weights_and_recipes(study, made):
 
 REFUSED = {
     "linear adds A and B apart.*'rte' 8, 'small' 4.*cat": ({"rte": 1, "small": 1}, "linear", {}),
-    "ties needs two adapters": ({"rte": 1}, "ties", {}),
     "'dora' .* DoRA adapter": ({"rte": 1, "dora": 1}, "cat", {}),
     "rank: 17 is more than .* together, 16": ({"rte": 1, "mnli": 1}, "svd", {"rank": 17}),
 }

@@ -15,6 +15,8 @@ from hub_server import COMMIT, TOKEN, Hub, hub_with
 
 from snaketune.files import read_json, read_jsonl
 
+pytestmark = pytest.mark.slow
+
 FETCH = Path(__file__).resolve().parents[1] / "scripts" / "fetch.py"
 CARD = """---
 dataset_info:

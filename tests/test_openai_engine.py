@@ -22,6 +22,8 @@ from snaketune.chat.ledger import UNFINISHED, requests
 from snaketune.engines.openai_engine import OpenAIEngine
 from snaketune.journal import Journal
 
+pytestmark = pytest.mark.slow
+
 FIVE = DRAWN.model_copy(update={"responses_per_record": 5})
 
 

@@ -119,10 +119,6 @@ def _check_method(combination: Combination, changes: dict[str, Change]) -> None:
     """Refuse what PEFT would refuse with less words, or do otherwise than asked."""
     method = combination.method
     ranks = {name: rank_of(change) for name, change in changes.items()}
-    if len(changes) == 1 and method in ("ties", "dare_linear"):
-        raise UserError(
-            f"combine.method: {method} needs two adapters or more; take cat for one alone."
-        )
     if method in BY_FACTOR and len(set(ranks.values())) > 1:
         sizes = ", ".join(f"'{name}' {rank}" for name, rank in ranks.items())
         raise UserError(

@@ -94,6 +94,18 @@ def evaluations_of(study):
             yield model, evaluation["dataset"], evaluation["split"]
 
 
+def pays(study):
+    """Whether a study asks a model behind an address: a teacher or one that it evaluates."""
+    settings = STUDIES[study]
+    asked = {settings["models"][model]["endpoint"] for model in asked_models(study)}
+    used = {dataset for _, dataset, _ in evaluations_of(study)}
+    used |= {adapter["dataset"] for adapter in settings["adapters"].values()}
+    for dataset in used:
+        distill = settings["datasets"][dataset]["distill"]
+        asked.add(distill and distill["teacher"])
+    return bool(asked & set(settings["endpoints"]))
+
+
 def votes_in(study):
     """Whether several responses of a record vote somewhere in a study."""
     datasets = STUDIES[study]["datasets"]
@@ -149,6 +161,7 @@ def results_of(study):
     made += ["figures/accuracy.svg"] + (["figures/loss.svg"] if adapters else [])
     made += [f"figures/{grid}.svg" for grid in settings["grids"]]
     made += ["figures/votes.svg"] if votes_in(study) else []
+    made += ["spending.csv", "spending.html"] if pays(study) else []
     bases = {a["base"] for a in adapters.values()}
     bases |= {model["base"] for model in asked.values() if model["base"]}
     return [f"<results>/bases/{base}/source.json" for base in sorted(bases)] + [

@@ -90,6 +90,34 @@ rule draw_votes:
         " --out {output:q} --log {log:q}"
 
 
+rule tabulate_spending:
+    input:
+        bought_files,
+    output:
+        csv="<results>/{study}/spending.csv",
+        html=report(
+            "<results>/{study}/spending.html",
+            caption="../report/spending.rst",
+            category="{study}",
+            subcategory="Money",
+            labels={"what": "what was asked and paid"},
+        ),
+    log:
+        "<logs>/{study}/tabulate_spending.log",
+    benchmark:
+        "<benchmarks>/{study}/tabulate_spending.tsv"
+    conda:
+        "../envs/report.yaml"
+    params:
+        settings=spending_settings,
+        code=code_of("tabulate_spending"),
+    message:
+        "{wildcards.study}: add up what was paid"
+    shell:
+        "python scripts/tabulate_spending.py --settings {params.settings:q}"
+        " --ledger .snaketune/ledger --csv {output.csv:q} --html {output.html:q} --log {log:q}"
+
+
 rule draw_grid:
     input:
         rules.tabulate_scores.output.csv,

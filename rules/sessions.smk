@@ -127,3 +127,19 @@ def planned_job(study, endpoint, dataset, split, **how):
 
 
 PLANNED = list(planned_jobs())
+
+
+def bought_files(wildcards):
+    """What a study's models behind addresses have answered: the ledger has grown with it."""
+    study = wildcards.study
+    models = STUDIES[study]["models"]
+    asked = [
+        f"<results>/{{study}}/predictions/{model}/{dataset}/{split}.jsonl"
+        for model, dataset, split in evaluations_of(study)
+        if models[model]["endpoint"]
+    ]
+    return asked + [
+        f"<results>/{{study}}/cot/{job['dataset']}/{job['split']}.metrics.json"
+        for job in PLANNED
+        if job["study"] == study and job["purpose"] == "distill"
+    ]

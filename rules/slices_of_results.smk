@@ -134,6 +134,11 @@ def grid_settings(wildcards):
     )
 
 
+def spending_settings(wildcards):
+    title = STUDIES[wildcards.study]["title"]
+    return json.dumps({"study": wildcards.study, "title": title}, ensure_ascii=False)
+
+
 def votes_settings(wildcards):
     study = STUDIES[wildcards.study]
     return json.dumps(

@@ -192,6 +192,8 @@ def test_a_judges_schema_reaches_the_server(tmp_path):
 # The driver that the tests below start and kill
 
 DRIVER = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in a job behind &
 import json, sys
 sys.path[:0] = json.loads(sys.argv[1])
 from pathlib import Path

@@ -73,7 +73,8 @@ class Project:
         for key in keys[:-1]:
             place = place.setdefault(key, {})
         place[keys[-1]] = value
-        path.write_text(yaml.safe_dump(data, allow_unicode=True), encoding="utf-8")
+        text = yaml.safe_dump(data, allow_unicode=True, sort_keys=False)
+        path.write_text(text, encoding="utf-8")
 
 
 def rows(project: Project, study: str = "weather") -> dict[tuple[str, str, str], dict]:

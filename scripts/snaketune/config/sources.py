@@ -93,6 +93,9 @@ class WeatherSource(RecordSource):
         return self
 
 
+RELATIONS = ("entailment", "neutral", "contradiction")
+
+
 class NliSource(RecordSource):
     """Seeded generator of English premises and hypotheses in the manner of the nli study."""
 
@@ -116,6 +119,9 @@ class NliSource(RecordSource):
                 raise ValueError(f"labels: no label for '{relation}', which is drawn")
         if not sum(self.shares.values()):
             raise ValueError("shares: all are 0, so nothing can be drawn")
+        # in an order of ours, so that another order in the file draws no other records
+        self.shares = {name: self.shares[name] for name in RELATIONS if name in self.shares}
+        self.labels = {name: self.labels[name] for name in RELATIONS if name in self.labels}
         return self
 
     def field_names(self) -> set[str]:

@@ -107,6 +107,15 @@ def test_splits_are_read_at_a_commit_that_is_recorded(tmp_path, hub):
     assert not any("scores/rows" in path for _, path in hub.asked), "another configuration's file"
 
 
+def test_a_split_may_be_a_part_of_the_hubs(tmp_path, hub):
+    splits = {"train": "train[1:]", "validation": "train[:1]", "test": "validation"}
+    done = fetch(tmp_path, hub, {"splits": splits})
+    assert done.returncode == 0, done.stderr
+    rows = list(read_jsonl(tmp_path / "raw.jsonl"))
+    assert [row["split"] for row in rows] == ["train"] * 2 + ["validation"] + ["test"] * 2
+    assert rows[2]["fields"]["premise"] == "premise 0"
+
+
 def test_what_was_downloaded_is_not_fetched_again(tmp_path, hub):
     assert fetch(tmp_path, hub, {}).returncode == 0
     first = (tmp_path / "raw.jsonl").read_bytes()
@@ -148,6 +157,7 @@ REFUSED = {
     "no such configuration": ({"config": "rtee"}, "'rtee' not found. Available: ['rte', 'scores']"),
     "no configuration chosen": ({"config": None}, "has several; choose one of rte, scores"),
     "no such split": ({"splits": {"test": "dev"}}, "has no split 'dev'. Known: test, train, val"),
+    "no such part": ({"splits": {"test": "train[5"}}, "'train[5' is no part of a split"),
     "no such column": ({"label": "labels"}, "split train: no column 'labels', which datasets.rte"),
     "another number": ({"expect": {"test": 277}}, "expect.test: 277 rows are expected, but there"),
     "a truth for a text": (

@@ -68,13 +68,20 @@ def _records(source: HubSource, key: str, commit: str) -> Iterator[dict]:
     with tempfile.TemporaryDirectory() as folder:
         builder = _prepared(source, key, commit, folder)
         for ours, theirs in source.splits.items():
-            if theirs not in builder.info.splits:
-                known = nearest(theirs, builder.info.splits)
+            name = theirs.partition("[")[0]
+            if name not in builder.info.splits:
+                known = nearest(name, builder.info.splits)
                 raise UserError(
                     f"{key}.splits.{ours}: {source.id} has no split '{theirs}'. {known}"
                 )
             where = f"{source.id}, split {theirs}"
-            data = builder.as_dataset(split=theirs)
+            try:
+                data = builder.as_dataset(split=theirs)
+            except ValueError as error:
+                raise UserError(
+                    f"{key}.splits.{ours}: '{theirs}' is no part of a split ({error}); "
+                    "train[:1000] and train[10%:] are some."
+                ) from None
             yield from mapper.records(Rows(f"{where}, row", ours, _cells(data, source, key, where)))
     mapper.finish()
 

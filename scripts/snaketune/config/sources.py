@@ -279,7 +279,7 @@ class HubSource(Columns):
     revision: str | None = None
     """Commit; null takes the newest and records which one that was."""
     splits: dict[SplitName, str] = Field(min_length=1)
-    """Our split → the hub's."""
+    """Our split → the hub's, or a part of it as the datasets library writes it: train[1000:]."""
 
     def given_splits(self) -> set[str]:
         return set(self.splits)

@@ -12,9 +12,9 @@ from snaketune.voted import Voted, reading_name, votes_taken
 
 WIDTH, HEIGHT = 420, 260
 SUBTITLE = (
-    "Accuracy in percent of the vote over so many responses to each record: mean over all choices "
-    "of that many",
-    "of the same responses, of which an even number can tie; dashed grey line: majority class",
+    "Accuracy in percent of the vote over so many of the same responses:",
+    "the mean over all choices of that many. An even number can tie.",
+    "Dashed grey line: majority class",
 )
 
 

@@ -96,6 +96,8 @@ def test_new_scoring_code_scores_again_and_generates_nothing(changed):
     late = {
         "score_weather",
         "score_nli",
+        "score_yesorno",
+        "draw_votes",
         "compare_models",
         "tabulate_scores",
         "draw_accuracy",

@@ -76,7 +76,7 @@ def requests_of(engine, names, sampling: Sampling = DRAWN) -> list[Request]:
     for name in names:
         ids = engine.encode(messages(name))
         for index in range(sampling.responses_per_record):
-            key = response_key(engine.model_sha256, ids, sampling, index)
+            key = response_key(engine.model_sha256, ids, sampling, index, engine.served)
             made.append(Request(key, tuple(ids)))
     return made
 

@@ -126,7 +126,9 @@ def test_the_key_is_what_decides_the_response():
 def test_settings_that_greedy_decoding_ignores_do_not_count():
     greedy = Sampling()
     assert response_key("m", [1], greedy, 0) == response_key("m", [1], Sampling(seed=3, top_k=2), 0)
-    assert response_key("m", [1], greedy, 0) != response_key("m", [1], Sampling(dtype="float32"), 0)
+    single = Sampling(dtype="float32")
+    assert response_key("m", [1], greedy, 0) != response_key("m", [1], single, 0)
+    assert response_key("m", [1], greedy, 0, True) == response_key("m", [1], single, 0, True)
 
 
 def test_keys_of_journals_from_before_the_penalty_are_still_found():

@@ -173,7 +173,7 @@ def test_two_runs_agree_byte_for_byte(demo, tmp_path_factory):
     kinds = ("data/**/*.jsonl", "*/*/*.safetensors", "predictions/**/*.jsonl", "accuracy.csv")
     for study in ("weather", "nli", "yesorno"):
         first = hashes(demo, *kinds, study=study)
-        assert len(first) > 12
+        assert len(first) > 8
         assert hashes(again, *kinds, study=study) == first
 
 

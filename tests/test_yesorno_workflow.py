@@ -4,10 +4,14 @@ import json
 import shutil
 
 import pytest
+import yaml
+from pydantic import ValidationError
 from scipy.stats import binomtest
 from workflow import DEMO, ROOT, Project, rows
 
 from snaketune.config.resolve import load_study
+from snaketune.config.services import Endpoint
+from snaketune.label_replies import negative_first
 
 RESULTS = f"{DEMO}/yesorno"
 STUDY = "config/studies/yesorno.yaml"
@@ -84,8 +88,14 @@ def test_the_teacher_is_named_and_accounts_for_every_record(demo):
 def test_stage_two_goes_on_from_stage_one(demo):
     made = read(demo, "adapters/stage2/metrics.json")
     assert made["init_from"]["adapter"] == "stage1"
-    losses = (demo.folder / RESULTS / "figures/votes.svg").stat().st_size
-    assert losses > 500
+    recipes = [demo.folder / RESULTS / f"adapters/{n}/recipe.yaml" for n in ("stage1", "stage2")]
+    skipped = [yaml.safe_load(path.read_text(encoding="utf-8"))["skip"] for path in recipes]
+    assert skipped == [0, 5000]
+
+
+@pytest.mark.slow
+def test_votes_are_drawn(demo):
+    assert (demo.folder / RESULTS / "figures/votes.svg").stat().st_size > 500
 
 
 @pytest.mark.slow
@@ -102,3 +112,28 @@ def test_the_example_runs_over_the_real_file(tmp_path):
         "train": 32834, "validation": 1000, "test": 500,
     }  # fmt: skip
     assert sum(split["masked"] for split in quality["splits"].values()) == 3548
+
+
+ENDPOINT = {"base_url": "http://127.0.0.1:1/v1", "model": "m"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"api_key_env": "1f3a9deadbeef00112233"}, "never the key"),
+        ({"base_url": "http://x/v1?key=secret"}, "could be a key"),
+        ({"extra_body": {"n": 3}}, "Snaketune's to say"),
+        ({"extra_body": {"max_tokens": None}}, "max_completion_tokens must be stated"),
+        ({"budget": 5}, "needs a price"),
+    ],
+)
+def test_endpoints_that_cannot_be(changes, said):
+    with pytest.raises(ValidationError, match=said):
+        Endpoint.model_validate({**ENDPOINT, **changes})
+
+
+def test_labels_in_either_order():
+    assert (
+        negative_first("相同", "不相同") == negative_first("不相同", "相同") == ("不相同", "相同")
+    )
+    assert negative_first("no", "yes") == ("no", "yes")

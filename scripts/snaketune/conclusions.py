@@ -20,11 +20,12 @@ SENTENCE = re.compile(r"[^。！？!?；;\n]+[。！？!?；;\n]?")
 BARE = 20
 """Characters that a reply without any marker may have to be a verdict by itself."""
 
-ABOUT = r"(?:(?:语义|意思|意图|含义|意义|核心|表达|问题|两者|二者|两句话?|它们)(?:上|是|都)?)*"
+ABOUT = r"(?:(?:这|语义|意思|意图|含义|意义|核心|表达|问题|两者|二者|两句话?|它们)(?:上|是|都)?)*"
 DENIAL = re.compile(
-    r"(?:并非|并不是|不是|不能(?:说|算|认为|视为|判断为|判定为)?|不可(?:能|视为)?|不(?:属于|算|构成)?"
+    r"(?:并非|并不是|不是|不(?:能|可|应当?|宜|会)(?:能|说|算|认为|视为|判为|判断为|判定为)?"
+    r"|不(?:属于|算|构成|具有|具备|存在|认为|再|够)?|(?:难以|很难)(?:说|算|认为|视为)?"
     r"|算不上|谈不上|称不上|没有|没|非|未|无)"
-    rf"{ABOUT}(?:是|为|说成)?(?:完全|十分|太|大|很|尽|全|怎么|那么|真正)?{ABOUT}$"
+    rf"{ABOUT}(?:是|为|说成)?(?:完全|十分|太|大|很|尽|全|怎么|那么|真正|什么|任何|本质|根本)?{ABOUT}$"
 )
 """What stands before a label and turns it round; a second one before it turns it back."""
 OPEN = re.compile(
@@ -33,8 +34,12 @@ OPEN = re.compile(
 )
 """What stands before a label that is asked about, or only seems so."""
 UNSURE = re.compile(r"(?:无法|难以|不能|没法|不好)(?:判断|确定|判定|得出|说清)(?!为)")
-NO_VERDICT = re.compile(r"(?:点|之处|的?地方|方面|意(?![图思义]))")
-"""What follows a word that names no verdict: 相同点, 不同之处, 不同意."""
+UNKNOWN_DENIAL = re.compile(r"[不没无非未难勿莫否][^，,。；;：:]*$")
+"""A denial in the clause before a label that none of the forms above explains."""
+NO_VERDICT = re.compile(
+    r"(?:点|之处|的?(?:地方|方面|说法|表述|表达|措辞|方式|角度|形式|问法)|意(?![图思义]))"
+)
+"""What follows a word that names no verdict: 相同点, 不同之处, 不同说法, 不同意."""
 EITHER = re.compile(r"[”’\"'」】）)*\s]*(?:或者?|还是|[/、|])[“‘\"'「【（(*\s]*")
 LEAD = re.compile(
     r"[\s“”‘’\"'「」【】（）()*_<>#：:]*"
@@ -54,8 +59,8 @@ def conclusion_reader(
     The conclusion is the sentence behind the last 结论：, or else behind the last 因此, 所以, 综上
     and the like; a reply without either counts only if it is one short sentence. In it a label at
     the beginning decides, otherwise the last one. 不, 并非, 不完全 and so on before a label turn it
-    round, twice turn it back. Nothing is concluded by "A or B", by whether, and by a reply that
-    breaks off at 结论：.
+    round, twice turn it back; a denial of another form concludes nothing. Nor does "A or B", nor
+    whether, nor a reply that breaks off at 结论：.
 
     Args:
         negative, positive: the two labels.
@@ -79,7 +84,10 @@ def conclusion_reader(
             if NO_VERDICT.match(behind) or OPEN.search(before):
                 continue
             label = label_of[match.group().casefold()]
-            if _denials(before) % 2:
+            denials, rest = _denials(before)
+            if UNKNOWN_DENIAL.search(rest[found[-1][1] if found else 0 :]):
+                return None
+            if denials % 2:
                 label = opposite[label]
             found.append((match.start(), match.end(), label))
         return _decided(sentence, found)
@@ -134,13 +142,13 @@ def _decided(sentence: str, found: list[tuple[int, int, str]]) -> str | None:
     return label if LEAD.fullmatch(sentence[:start]) else found[-1][2]
 
 
-def _denials(before: str) -> int:
-    """How many denials stand in a row at the end of a text."""
+def _denials(before: str) -> tuple[int, str]:
+    """How many denials stand in a row at the end of a text, and the text before them."""
     count = 0
     while match := DENIAL.search(before):
         before = before[: match.start()]
         count += 1
-    return count
+    return count, before
 
 
 def _word(word: str) -> str:

@@ -28,7 +28,9 @@ _HEAD = '"responses":{'
 _parsed = json.JSONDecoder().raw_decode
 
 
-def response_key(model: str, prompt: list, sampling: Sampling, index: int) -> str:
+def response_key(
+    model: str, prompt: list, sampling: Sampling, index: int, served: bool = False
+) -> str:
     """Name of a response: SHA-256 over all that decides it.
 
     Args:
@@ -37,11 +39,14 @@ def response_key(model: str, prompt: list, sampling: Sampling, index: int) -> st
         sampling: its seed, top_p and top_k count only where something is drawn; the batch size
             and the number of responses never do.
         index: which of the record's responses.
+        served: by an address, where what the weights are loaded as is not ours to say.
     """
     drawn = sampling.temperature > 0
     settings = sampling.model_dump(exclude={"batch_size", "responses_per_record"})
     if not drawn:
         settings = {key: settings[key] for key in ("max_new_tokens", "dtype", "repetition_penalty")}
+    if served:
+        del settings["dtype"]
     if sampling.repetition_penalty == 1:  # its absence, as before there was such a setting
         del settings["repetition_penalty"]
     return digest([model, prompt, settings, index])

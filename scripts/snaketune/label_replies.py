@@ -83,9 +83,12 @@ def _conclusion(labels: list[str]) -> Callable[[str], str | None]:
             f"readings: the rule conclusion tells two labels apart, and extract.labels has "
             f"{len(labels)} ({', '.join(labels)}). Name two, or read by another rule."
         )
-    first, second = labels
-    negative, positive = (second, first) if first in second else (first, second)
-    return conclusion_reader(negative, positive)
+    return conclusion_reader(*negative_first(*labels))
+
+
+def negative_first(first: str, second: str) -> tuple[str, str]:
+    """Two labels, the negation first: the one that holds the other, else the one stated first."""
+    return (second, first) if first in second else (first, second)
 
 
 def _first_word(labels: list[str]) -> Callable[[str], str | None]:

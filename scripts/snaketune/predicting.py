@@ -107,7 +107,9 @@ def _ask(engine: Engine, prompt: Prompt, sampling: Sampling, record: dict) -> As
 
 def requests_for(engine: Engine, ids: list, sampling: Sampling, indices: range) -> list[Request]:
     """The requests for some of the responses to one prompt, as `Engine.encode` gives it."""
-    keys = (response_key(engine.model_sha256, ids, sampling, index) for index in indices)
+    keys = (
+        response_key(engine.model_sha256, ids, sampling, index, engine.served) for index in indices
+    )
     return [Request(key, tuple(ids)) for key in keys]
 
 

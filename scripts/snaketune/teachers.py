@@ -14,7 +14,9 @@ from snaketune.config.services import Endpoint
 from snaketune.config.study import RULES
 from snaketune.engines import Request
 from snaketune.errors import UserError
-from snaketune.journal import Journal, response_key
+from snaketune.journal import Journal
+from snaketune.label_replies import negative_first
+from snaketune.predicting import journal_folder, requests_for
 from snaketune.prompts import render_for_teacher
 from snaketune.teaching import RulesTeacher
 
@@ -87,15 +89,17 @@ class Served:
         self.attempts = settings.distill.attempts if settings.distill.sampling.temperature else 1
         about = {"purpose": "distill", "study": settings.study, "dataset": settings.dataset}
         self.engine = OpenAIEngine(self.name, settings.endpoint, ledger, about)
-        self.journal = Path(journal) / self.engine.model_sha256[:16]
+        self.journal = journal_folder(journal, self.engine.model_sha256)
         self.bought = 0
         self._used: dict[str, dict] = {}
 
     def request(self, record: dict, index: int) -> Request:
         """What is asked for a record's text number `index`."""
         messages = self.engine.encode(render_for_teacher(self.distill.prompt, record))
-        key = response_key(self.engine.model_sha256, messages, self.distill.sampling, index)
-        return Request(key, tuple(messages))
+        (request,) = requests_for(
+            self.engine, messages, self.distill.sampling, range(index, index + 1)
+        )
+        return request
 
     def write(self, records: list[dict], index: int) -> list[Reply]:
         requests = [self.request(record, index) for record in records]
@@ -162,4 +166,4 @@ def two_labels(labels: list[str]) -> tuple[str, str]:
             f"[不相同, 相同]; the dataset has {len(labels)}. Take a teacher with an endpoint, and "
             "verify: false."
         )
-    return labels[0], labels[1]
+    return negative_first(*labels)

@@ -200,6 +200,7 @@ def resolve(config: dict) -> dict:
         if path.stem in studies:
             raise UserError(f"studies: '{path.stem}' stands there twice")
         studies[path.stem] = load_study(path, run.scale)
+    _check_endpoints(studies)
     return {
         **run.model_dump(mode="json", exclude={"studies"}),
         "studies": {name: _dumped(study) for name, study in studies.items()},
@@ -216,6 +217,20 @@ def _dumped(study: Study) -> dict:
             for point in grid_points(name, grid, study.models)
         ]
     return dumped
+
+
+def _check_endpoints(studies: dict[str, Study]) -> None:
+    """A name must mean one endpoint: budgets and the ledger go by it."""
+    known: dict[str, tuple[str, dict]] = {}
+    for study, settings in studies.items():
+        for name, endpoint in settings.endpoints.items():
+            dumped = endpoint.model_dump(mode="json")
+            first, other = known.setdefault(name, (study, dumped))
+            if other != dumped:
+                raise UserError(
+                    f"endpoints.{name}: studies '{first}' and '{study}' mean different addresses, "
+                    "prices or budgets by it; rename one"
+                )
 
 
 def _shared_bases(studies: dict[str, Study]) -> dict[str, dict]:

@@ -41,6 +41,8 @@ class Engine(Protocol):
     """For people: base, or base+adapter."""
     model_sha256: str
     """For keys: what the weights are."""
+    served: bool
+    """For keys: whether the model is behind an address."""
     failures: dict[str, str]
     """By key, requests of the last `answer` that got no response, and why."""
 

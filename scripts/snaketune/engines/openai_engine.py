@@ -43,6 +43,8 @@ class ServedResponse(Response):
 class OpenAIEngine:
     """Answers with one endpoint; what it asked and paid is in the ledger."""
 
+    served = True
+
     def __init__(
         self,
         name: str,

@@ -36,6 +36,8 @@ class TransformersEngine:
 
     failures: dict[str, str] = {}
 
+    served = False
+
     def __init__(
         self,
         weights: SharedWeights,

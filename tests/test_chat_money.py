@@ -16,6 +16,8 @@ from snaketune.chat import ledger as ledgers
 from snaketune.chat.budget import BudgetReached
 from snaketune.chat.ledger import Ledger, Spending, Spent
 
+pytestmark = pytest.mark.slow
+
 
 def test_every_request_is_in_the_ledger_before_it_leaves_and_when_it_is_over(tmp_path):
     with chat_server() as server:

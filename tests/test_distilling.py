@@ -23,6 +23,8 @@ from snaketune.prompts import missing, render_for_teacher
 from snaketune.teachers import RULE_BASED
 from snaketune.teaching import reject_reason
 
+pytestmark = pytest.mark.slow
+
 SAME, DIFFERENT = "相同", "不相同"
 LABELS = [DIFFERENT, SAME]
 READ = conclusion_reader(*LABELS)

@@ -21,6 +21,8 @@ from snaketune.files import read_json, read_jsonl, write_jsonl
 from snaketune.planning import Settings, as_text, estimated_tokens, plan
 from snaketune.predicting import predict
 
+pytestmark = pytest.mark.slow
+
 TEACHER_PROMPT = {"user": '句子1：{one}\n句子2：{two}\n已知标签是："{label}"。请解释。'}
 
 

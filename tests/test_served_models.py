@@ -19,6 +19,8 @@ from snaketune.files import read_json, read_jsonl, write_jsonl
 from snaketune.predicting import predict
 from snaketune.session import Session
 
+pytestmark = pytest.mark.slow
+
 PROMPT = {"system": "请判断两句话是否相同。", "user": "句子1：{one}\n句子2：{two}"}
 SAMPLING = {"temperature": 0.6, "max_new_tokens": 128, "responses_per_record": 2}
 LABELS = LabelExtract(

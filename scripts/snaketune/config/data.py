@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from snaketune.config.common import Name, Strict, nearest
+from snaketune.config.options import LETTERS, OptionsExtract
 from snaketune.config.sources import Columns, Source
 from snaketune.config.tuning import Sampling
 
@@ -208,7 +209,7 @@ class LabelExtract(Strict):
             yield f"readings.{name}.vote.label", reading.vote.label
 
 
-Extract = Annotated[JsonExtract | LabelExtract, Field(discriminator="kind")]
+Extract = Annotated[JsonExtract | LabelExtract | OptionsExtract, Field(discriminator="kind")]
 
 
 class Dataset(Strict):
@@ -254,6 +255,9 @@ class Dataset(Strict):
                     f"extract.labels: lacks {', '.join(sorted(known))}, which the source gives"
                 )
             return self
+        if isinstance(self.extract, OptionsExtract):
+            self._check_options(self.extract, parts)
+            return self
         if not parts:
             raise ValueError("extract: json compares parts of a label; name them in source.label")
         for field in self.extract.fields:
@@ -262,6 +266,16 @@ class Dataset(Strict):
                     f"extract.fields: the label has no part '{field}'. {nearest(field, parts)}"
                 )
         return self
+
+    def _check_options(self, extract: OptionsExtract, parts: set[str]) -> None:
+        fields = self.source.field_names()
+        for field in extract.choice_fields():
+            if field not in fields:
+                raise ValueError(f"extract.choices: no field '{field}'. {nearest(field, fields)}")
+        if parts and LETTERS not in parts:
+            raise ValueError(
+                f"extract: options compares letters, but source.label has no part '{LETTERS}'"
+            )
 
     def has_split(self, split: str) -> bool:
         """Whether a split may hold records."""

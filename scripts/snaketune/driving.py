@@ -87,10 +87,10 @@ FAMILIES = {
         ("{w}遇到下面哪些标志表示{v}？",),
     ),
 }
-SCENES = _words(
-    "小型汽车 大货车 客车 摩托车 拖拉机 校车 出租车 面包车 救护车 油罐车 洒水车 房车 "
-    "新手司机 老司机 外地车 教练车 电动车 三轮车 冷藏车 搬家车 晚上出车的人 雨天赶路的人 "
-    "雾中行车的人 雪天开车的人 早高峰上班的人 周末自驾的人 刚拿驾照的人 送快递的人"
+TIMES = ("", "清晨", "夜间", "雨季", "周末", "节日")
+DRIVERS = _words(
+    "轿车 大货车 摩托手 拖拉机 出租司机 校巴 快递员 新手 教练 代驾 油罐车 洒水车 老张 搬家工 "
+    "电瓶车 三轮摩托 救护人员 房车"
 )
 PICTURE_STEMS = ("这个标志是何含义？", "图中标志表示什么？")
 LETTERS = 4
@@ -163,8 +163,12 @@ def _facts(family: Family, rng: Random) -> dict[str, str]:
     return dict(zip(family.cases, rng.sample(values, len(values)), strict=True))
 
 
+def _scene(rng: Random) -> str:
+    return rng.choice(TIMES) + rng.choice(DRIVERS)
+
+
 def _single(family: Family, facts: dict[str, str], rng: Random) -> dict:
-    case, scene = rng.choice(family.cases), rng.choice(SCENES)
+    case, scene = rng.choice(family.cases), _scene(rng)
     right = facts[case]
     wrong = rng.sample([value for value in family.values if value != right], LETTERS - 1)
     return {
@@ -177,7 +181,7 @@ def _single(family: Family, facts: dict[str, str], rng: Random) -> dict:
 
 
 def _judge(family: Family, facts: dict[str, str], rng: Random) -> dict:
-    case, scene = rng.choice(family.cases), rng.choice(SCENES)
+    case, scene = rng.choice(family.cases), _scene(rng)
     right = claimed = facts[case]
     if rng.random() < 0.5:
         claimed = rng.choice([value for value in family.values if value != right])
@@ -191,7 +195,7 @@ def _judge(family: Family, facts: dict[str, str], rng: Random) -> dict:
 
 
 def _multi(family: Family, facts: dict[str, str], rng: Random) -> dict:
-    value, scene = rng.choice(family.values), rng.choice(SCENES)
+    value, scene = rng.choice(family.values), _scene(rng)
     fitting = [case for case in family.cases if facts[case] == value]
     right = rng.sample(fitting, rng.choice((2, 2, 3)))
     others = [case for case in family.cases if facts[case] != value]

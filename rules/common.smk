@@ -5,8 +5,10 @@ import sys
 
 sys.path.append(str(Path(workflow.basedir) / "scripts"))
 
+from snaketune.chat.keys import faults_of_keys
 from snaketune.code import code_of
 from snaketune.config.resolve import resolve
+from snaketune.config.services import Endpoint
 from snaketune.errors import UserError
 
 try:

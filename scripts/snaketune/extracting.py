@@ -1,5 +1,6 @@
 """From a model's replies to what they answer, keeping unreadable and failed ones apart."""
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,14 +19,34 @@ class ExtractSettings(Strict):
     extract: Extract
 
 
-def reader(extract: Extract) -> Callable[[str], dict[str, Any]]:
-    """A function from a reply's text to what is read from it, as the answers file holds it."""
+def reader(extract: Extract) -> Callable[[str, dict], dict[str, Any]]:
+    """A function from a reply's text, and the record that was asked, to what is read from it, as
+    the answers file holds it."""
     if not isinstance(extract, LabelExtract):
-        return lambda text: read_reply(text)._asdict()
+        return lambda text, record: read_reply(text)._asdict()
     readers = {
         name: label_reader(reading, extract.labels) for name, reading in extract.readings.items()
     }
-    return lambda text: {name: read(text) for name, read in readers.items()}
+
+    def read(text: str, record: dict) -> dict[str, Any]:
+        options = options_of(record, extract.options) if extract.options else []
+        return {name: read(text, options) for name, read in readers.items()}
+
+    return read
+
+
+def options_of(record: dict, field: str) -> list[str]:
+    """The texts of a question's options; a field that is no list of them is a UserError."""
+    try:
+        options = json.loads(record["fields"].get(field, ""))
+    except json.JSONDecodeError:
+        options = None
+    if not isinstance(options, list) or not all(isinstance(text, str) for text in options):
+        raise UserError(
+            f"record {record['id']}: field '{field}', which extract.options names, is no JSON list "
+            f"of texts: {record['fields'].get(field)!r}. Mend the record."
+        )
+    return options
 
 
 def answer_records(records: Path, predictions: Path, extract: Extract) -> Iterator[dict]:
@@ -51,8 +72,14 @@ def answer_records(records: Path, predictions: Path, extract: Extract) -> Iterat
             "label": record["label"],
             "error": given[name].get("error"),
             "text": next((text for text in texts if text is not None), None),
-            "read": [None if text is None else read(text) for text in texts],
+            "read": [None if text is None else read(text, record) for text in texts],
+            **({"same": [_first(texts, text) for text in texts]} if len(texts) > 1 else {}),
         }
+
+
+def _first(texts: list[str | None], text: str | None) -> int | None:
+    """Place of the first response with this text; None for one that failed."""
+    return None if text is None else texts.index(text)
 
 
 def _responses(path: Path, prediction: dict) -> list[dict | None]:

@@ -115,6 +115,8 @@ def combinations_argument(wildcards, input):
 
 def headline(dataset):
     """The metric of a dataset that a figure shows when it shows one."""
+    if dataset["extract"]["kind"] == "options":
+        return "exact"
     return next(iter(dataset["extract"].get("readings", ["exact_match"])))
 
 

@@ -17,7 +17,7 @@ EXTRACT = LabelExtract.model_validate(
     {
         "kind": "label",
         "labels": ["A", "B", "C", "D", "E"],
-        "options": "choices",
+        "choices": "choices",
         "readings": {
             "letter": {"rule": "option_letter", "vote": LETTER},
             "letter_or_a": {"rule": "option_letter", "default": "A", "vote": LETTER},
@@ -58,7 +58,7 @@ def test_each_record_is_read_by_its_own_options(tmp_path):
 
 def test_options_must_be_a_list(tmp_path):
     broken = {**record("a", "A"), "fields": {"choices": "16"}}
-    with pytest.raises(UserError, match="record a: field 'choices'.*no JSON list"):
+    with pytest.raises(UserError, match="record a: its choices is no JSON list"):
         answers(tmp_path, (broken, ["A"]))
 
 
@@ -116,4 +116,4 @@ def test_what_the_config_refuses():
     with pytest.raises(ValidationError, match="raw replies are counted by majority"):
         Vote.model_validate({"rule": "first", "on": "raw"})
     with pytest.raises(ValidationError, match="option_letter needs the field"):
-        LabelExtract.model_validate({**EXTRACT.model_dump(), "options": None})
+        LabelExtract.model_validate({**EXTRACT.model_dump(), "choices": None})

@@ -171,6 +171,7 @@ def test_pages_have_f1_and_votes_only_where_there_are_any(scores, asked_once, tm
         assert "responses a record" not in text and "gain, points" not in text
 
 
+@pytest.mark.slow
 def test_the_script_draws_the_same_bytes_as_any_other_time(scores, tmp_path):
     settings = {"title": "Votes", "models": MODELS}
     command = [sys.executable, str(SCRIPTS / "draw_votes.py"), "--settings", json.dumps(settings)]

@@ -1,6 +1,5 @@
 """From a model's replies to what they answer, keeping unreadable and failed ones apart."""
 
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -8,9 +7,12 @@ from typing import Any
 from snaketune.answers import by_id
 from snaketune.config.common import Strict
 from snaketune.config.data import Extract, LabelExtract
+from snaketune.config.options import LETTERS, OptionsExtract
 from snaketune.errors import UserError
 from snaketune.json_replies import read_reply
 from snaketune.label_replies import label_reader
+from snaketune.option_replies import check_gold, choices_of, option_reader
+from snaketune.thinking import answer_part
 
 
 class ExtractSettings(Strict):
@@ -21,32 +23,25 @@ class ExtractSettings(Strict):
 
 def reader(extract: Extract) -> Callable[[str, dict], dict[str, Any]]:
     """A function from a reply's text, and the record that was asked, to what is read from it, as
-    the answers file holds it."""
+    the answers file holds it. Reasoning in <think> is no part of what is read."""
+    read = _reader(extract)
+    return lambda text, record: read(answer_part(text), record)
+
+
+def _reader(extract: Extract) -> Callable[[str, dict], dict[str, Any]]:
+    if isinstance(extract, OptionsExtract):
+        return lambda text, record: {LETTERS: option_reader(choices_of(extract, record))(text)}
     if not isinstance(extract, LabelExtract):
-        return lambda text, record: read_reply(text)._asdict()
+        return lambda text, _: read_reply(text)._asdict()
     readers = {
         name: label_reader(reading, extract.labels) for name, reading in extract.readings.items()
     }
 
-    def read(text: str, record: dict) -> dict[str, Any]:
-        options = options_of(record, extract.options) if extract.options else []
+    def read_labels(text: str, record: dict) -> dict[str, Any]:
+        options = choices_of(extract, record) if extract.choices else []
         return {name: read(text, options) for name, read in readers.items()}
 
-    return read
-
-
-def options_of(record: dict, field: str) -> list[str]:
-    """The texts of a question's options; a field that is no list of them is a UserError."""
-    try:
-        options = json.loads(record["fields"].get(field, ""))
-    except json.JSONDecodeError:
-        options = None
-    if not isinstance(options, list) or not all(isinstance(text, str) for text in options):
-        raise UserError(
-            f"record {record['id']}: field '{field}', which extract.options names, is no JSON list "
-            f"of texts: {record['fields'].get(field)!r}. Mend the record."
-        )
-    return options
+    return read_labels
 
 
 def answer_records(records: Path, predictions: Path, extract: Extract) -> Iterator[dict]:
@@ -56,13 +51,16 @@ def answer_records(records: Path, predictions: Path, extract: Extract) -> Iterat
 
     Raises:
         UserError: the predictions lack a record or have one that is not asked for, or hold
-            neither a response nor an error for one.
+            neither a response nor an error for one; or a gold answer names an option that its
+            record has not.
     """
     asked = by_id(records)
     given = by_id(predictions)
     _same_ids(records, set(asked), predictions, set(given))
     read = reader(extract)
     for name, record in asked.items():
+        if isinstance(extract, OptionsExtract):
+            check_gold(extract, record)
         texts = [
             None if response is None else response["text"]
             for response in _responses(predictions, given[name])

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from snaketune.config.common import Name, Strict, nearest
+from snaketune.config.options import LETTERS, OptionsExtract
 from snaketune.config.sources import Columns, Source
 from snaketune.config.tuning import Sampling
 
@@ -176,9 +177,8 @@ class LabelExtract(Strict):
     kind: Literal["label"]
     labels: list[str] = Field(min_length=2)
     """What a model may answer, in the order in which substring_published looks for it."""
-    options: str | None = None
-    """Field of the records with the texts of a question's options, a JSON list; option_letter reads
-    by it."""
+    choices: str | None = None
+    """option_letter: the field with the texts of a question's options as a JSON list."""
     positive: str | None = None
     """The label whose F1 stands beside the accuracy."""
     readings: dict[Name, Reading] = Field({"accuracy": Reading(rule="first_word")}, min_length=1)
@@ -206,8 +206,8 @@ class LabelExtract(Strict):
         if len(self.labels) != 2 and any(r.rule == "conclusion" for r in self.readings.values()):
             raise ValueError("readings: the rule conclusion tells two labels apart, no more")
         by_letter = any(r.rule == "option_letter" for r in self.readings.values())
-        if by_letter and not self.options:
-            raise ValueError("options: the rule option_letter needs the field of the options")
+        if by_letter and not self.choices:
+            raise ValueError("choices: the rule option_letter needs the field of the options")
         for where, label in self._labels_named():
             if label is not None and label not in self.labels:
                 raise ValueError(f"{where}: no label '{label}'. {nearest(label, self.labels)}")
@@ -222,7 +222,7 @@ class LabelExtract(Strict):
             yield f"readings.{name}.vote.label", reading.vote.label
 
 
-Extract = Annotated[JsonExtract | LabelExtract, Field(discriminator="kind")]
+Extract = Annotated[JsonExtract | LabelExtract | OptionsExtract, Field(discriminator="kind")]
 
 
 class Dataset(Strict):
@@ -262,17 +262,16 @@ class Dataset(Strict):
         if isinstance(self.extract, LabelExtract):
             if parts:
                 raise ValueError("extract: label reads one text, but source.label has parts")
-            fields, options = self.source.field_names(), self.extract.options
-            if options and options not in fields:
-                raise ValueError(
-                    f"extract.options: the source has no field '{options}'. "
-                    f"{nearest(options, fields)}"
-                )
+            if self.extract.choices:
+                self._check_choices([self.extract.choices])
             known = self.source.label_values() - set(self.extract.labels)
             if known:
                 raise ValueError(
                     f"extract.labels: lacks {', '.join(sorted(known))}, which the source gives"
                 )
+            return self
+        if isinstance(self.extract, OptionsExtract):
+            self._check_options(self.extract, parts)
             return self
         if not parts:
             raise ValueError("extract: json compares parts of a label; name them in source.label")
@@ -282,6 +281,19 @@ class Dataset(Strict):
                     f"extract.fields: the label has no part '{field}'. {nearest(field, parts)}"
                 )
         return self
+
+    def _check_options(self, extract: OptionsExtract, parts: set[str]) -> None:
+        self._check_choices(extract.choice_fields())
+        if parts and LETTERS not in parts:
+            raise ValueError(
+                f"extract: options compares letters, but source.label has no part '{LETTERS}'"
+            )
+
+    def _check_choices(self, named: list[str]) -> None:
+        fields = self.source.field_names()
+        for field in named:
+            if field not in fields:
+                raise ValueError(f"extract.choices: no field '{field}'. {nearest(field, fields)}")
 
     def has_split(self, split: str) -> bool:
         """Whether a split may hold records."""

@@ -65,6 +65,7 @@ def test_without_validation_nothing_is_chosen(scores):
     assert "compared on validation" not in text and "Votes &amp; &lt;more&gt;" in text
 
 
+@pytest.mark.slow
 def test_the_script_writes_both(scores, tmp_path):
     files = [str(path) for path in sorted(tmp_path.rglob("scores/**/*.json"))]
     command = [sys.executable, str(SCRIPTS / "tabulate_votes.py"), "--scores", *files]

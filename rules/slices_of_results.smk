@@ -9,7 +9,7 @@ def extract_settings(wildcards):
     extract = item(wildcards, "datasets")["extract"]
     if "readings" in extract:
         readings = {
-            name: {key: reading[key] for key in ("rule", "map")}
+            name: {key: reading[key] for key in ("rule", "part", "map")}
             for name, reading in extract["readings"].items()
         }
         extract = {**extract, "readings": readings, "positive": None}
@@ -145,6 +145,12 @@ def votes_settings(wildcards):
     study = STUDIES[wildcards.study]
     return json.dumps(
         {"title": study["title"], "models": list(study["models"])}, ensure_ascii=False
+    )
+
+
+def votes_table_settings(wildcards):
+    return json.dumps(
+        {"study": wildcards.study} | json.loads(votes_settings(wildcards)), ensure_ascii=False
     )
 
 

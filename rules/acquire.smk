@@ -15,6 +15,7 @@ rule synthesise:
         "<benchmarks>/{study}/synthesise/{dataset}.tsv"
     wildcard_constraints:
         study=source_kind("weather", "nli", "pairs"),
+    localrule: True
     conda:
         "../envs/data.yaml"
     params:
@@ -38,6 +39,7 @@ rule fetch:
         "<benchmarks>/{study}/fetch/{dataset}.tsv"
     wildcard_constraints:
         study=source_kind("file", "table", "hub"),
+    localrule: True
     conda:
         "../envs/data.yaml"
     params:

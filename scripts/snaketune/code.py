@@ -16,16 +16,21 @@ def code_of(script: str) -> str:
     a parameter. Earlier ones do not: what they make again would retrain adapters and buy answers
     again, and an upgrade must not throw away days of work.
     """
-    seen: dict[Path, str] = {}
+    modules = {path: ast.dump(_without_docstrings(t)) for path, t in modules_of(script).items()}
+    text = "\n".join(f"{path.relative_to(SCRIPTS)} {modules[path]}" for path in sorted(modules))
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def modules_of(script: str) -> dict[Path, ast.Module]:
+    """scripts/`script`.py and every snaketune module that it imports, in functions too."""
+    seen: dict[Path, ast.Module] = {}
     waiting = [SCRIPTS / f"{script}.py"]
     while waiting:
         path = waiting.pop()
         if path not in seen:
-            tree = ast.parse(path.read_text(encoding="utf-8"))
-            seen[path] = ast.dump(_without_docstrings(tree))
-            waiting.extend(_imported(tree))
-    text = "\n".join(f"{path.relative_to(SCRIPTS)} {seen[path]}" for path in sorted(seen))
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+            seen[path] = ast.parse(path.read_text(encoding="utf-8"))
+            waiting.extend(_imported(seen[path]))
+    return seen
 
 
 def _without_docstrings(tree: ast.Module) -> ast.Module:

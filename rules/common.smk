@@ -26,7 +26,7 @@ def any_of(names):
 
 
 def all_names(kind):
-    """Names of every study's datasets, adapters or models."""
+    """Names of every study's datasets, adapters, models or sites."""
     return sorted({name for study in STUDIES.values() for name in study[kind]})
 
 
@@ -54,7 +54,7 @@ def bases_from(*sources):
 
 
 def item(wildcards, kind):
-    """The config of the dataset, adapter or model (`kind` in the plural) that a job is about."""
+    """The config of the dataset, adapter, model or site (`kind`, plural) that a job is about."""
     return STUDIES[wildcards.study][kind][getattr(wildcards, kind.removesuffix("s"))]
 
 
@@ -133,6 +133,9 @@ def results_of(study):
     settings, made = STUDIES[study], []
     evaluated = list(evaluations_of(study))
     adapters = settings["adapters"]
+    for site in settings["sites"]:
+        made += [f"pages/{site}/{file}" for file in ("pages.jsonl", "crawl.json")]
+        made += [f"questions/{site}.{kind}" for kind in ("jsonl", "json")]
     asked = {model: settings["models"][model] for model in asked_models(study)}
     datasets = [dataset for _, dataset, _ in evaluated] + [a["dataset"] for a in adapters.values()]
     for dataset in dict.fromkeys(datasets):
@@ -175,4 +178,5 @@ wildcard_constraints:
     dataset=any_of(all_names("datasets")),
     adapter=any_of(all_names("adapters")),
     model=any_of(all_names("models")),
+    site=any_of(all_names("sites")),
     split="train|validation|test",

@@ -19,6 +19,17 @@ def source_settings(wildcards):
     return json.dumps({"source": source, "dataset": wildcards.dataset}, ensure_ascii=False)
 
 
+def site_settings(wildcards):
+    site = item(wildcards, "sites")
+    return json.dumps({"name": wildcards.site, "site": site}, ensure_ascii=False)
+
+
+def spider_file(wildcards):
+    """The file of a spider of the user's own."""
+    path = item(wildcards, "sites")["spider"].rpartition(":")[0]
+    return [path] if path else []
+
+
 # --- prepare
 
 

@@ -27,10 +27,10 @@ $(RUN)/report.html: config/config.yaml $(wildcard report/* $(addprefix $(RUN)/*/
 	PYTHONWARNINGS=ignore::RuntimeWarning snakemake --report $@
 
 test: lint
-	pytest -q
+	pytest -q -n 2 --durations 40
 
 test-fast: $(INSTALLED)
-	pytest -q -m "not slow"
+	pytest -q -n 2 -m "not slow"
 
 lint: $(INSTALLED)
 	ruff format --check .

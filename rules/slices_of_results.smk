@@ -9,7 +9,7 @@ def extract_settings(wildcards):
     extract = item(wildcards, "datasets")["extract"]
     if "readings" in extract:
         readings = {
-            name: {key: reading[key] for key in ("rule", "map")}
+            name: {key: reading[key] for key in ("rule", "part", "map")}
             for name, reading in extract["readings"].items()
         }
         extract = {**extract, "readings": readings, "positive": None}
@@ -115,6 +115,8 @@ def combinations_argument(wildcards, input):
 
 def headline(dataset):
     """The metric of a dataset that a figure shows when it shows one."""
+    if dataset["extract"]["kind"] == "options":
+        return "exact"
     return next(iter(dataset["extract"].get("readings", ["exact_match"])))
 
 

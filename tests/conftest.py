@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from workflow import Project
 
 CHATML = (
@@ -52,12 +53,37 @@ def random_base(tmp_path_factory) -> Path:
     return folder
 
 
+def pytest_collection_modifyitems(items):
+    """The long ones first, so that the workers end together, and a file's tests by one worker,
+    which makes their fixtures once; tests of the demo, which all workers share, go to any."""
+    items.sort(key=lambda item: -2 * _of_the_demo(item) - _is_slow(item))
+    for item in items:
+        if not _of_the_demo(item) and not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
+
+def _of_the_demo(item) -> bool:
+    return bool({"demo", "changed"} & set(item.fixturenames))
+
+
+def _is_slow(item) -> bool:
+    return item.get_closest_marker("slow") is not None
+
+
 @pytest.fixture(scope="session")
-def demo(tmp_path_factory) -> Project:
-    """The demo, run once from a fresh copy of the project."""
-    project = Project.copied(tmp_path_factory.mktemp("demo"))
-    project.snakemake("--cores", "all")
-    return project
+def demo(tmp_path_factory, worker_id) -> Project:
+    """The demo, run once from a fresh copy of the project, whatever the number of workers."""
+    shared = tmp_path_factory.getbasetemp()
+    if worker_id != "master":
+        shared = shared.parent
+    folder, done = shared / "the-demo", shared / "the-demo.done"
+    with FileLock(shared / "the-demo.lock"):
+        if not done.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            Project.copied(folder).snakemake("--cores", "all")
+            done.touch()
+    return Project(folder)
 
 
 @pytest.fixture

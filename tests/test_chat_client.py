@@ -246,9 +246,10 @@ def test_reasoning_model_and_schema_pass_through(tmp_path):
         "type": "object",
         "properties": {"verdict": {"enum": ["对", "错"]}, "sure": {"type": "boolean"}},
     }
-    wanted = {"type": "json_schema", "json_schema": {"name": "verdict", "schema": schema}}
+    held = DRAWN.model_copy(update={"response_schema": schema})
+    wanted = {"type": "json_schema", "json_schema": {"name": "reply", "schema": schema}}
     with chat_server(reasoning=True, served_model="m-0528", log_requests=True) as server:
-        (answer,) = ask_all(server, tmp_path, asks(1, response_format=wanted))
+        (answer,) = ask_all(server, tmp_path, [Ask(messages(1), held)])
         (request,) = server.requests()
     assert request["body"]["response_format"] == wanted
     assert answer.choices[0].text in (

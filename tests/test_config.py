@@ -149,6 +149,16 @@ def test_field_names_may_be_chinese(project):
             [{"model": "tuned", "dataset": "weather", "metric": "exact", "value": 1}],
             "did you mean 'exact_match'?",
         ),
+        (
+            ("sampling", "response_schema"),
+            {"type": "objekt"},
+            "schema.type: no JSON schema: 'objekt",
+        ),
+        (
+            ("sampling", "response_schema"),
+            {"type": "object"},
+            "tuned_qlora cannot be held to a schema",
+        ),
     ],
 )
 def test_what_would_fail_after_hours(project, keys, value, said):

@@ -163,6 +163,7 @@ def test_a_file_that_holds_no_losses_is_refused(tmp_path):
         read_losses(tmp_path / "a.csv")
 
 
+@pytest.mark.slow
 def test_scripts_draw_the_same_bytes_as_any_other_time(tmp_path):
     counts = dict.fromkeys(("correct", "unparsed", "errors", "responses_per_record"), 0)
     rows = [row | counts for row in _rows()]

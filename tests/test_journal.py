@@ -131,12 +131,13 @@ def test_settings_that_greedy_decoding_ignores_do_not_count():
     assert response_key("m", [1], greedy, 0, True) == response_key("m", [1], single, 0, True)
 
 
-def test_keys_of_journals_from_before_the_penalty_are_still_found():
+def test_keys_of_journals_from_before_penalty_and_schema_are_still_found():
     """Written by the code of then, for `response_key("m", [1, 2], …, 0)`."""
     greedy = "45c84188ea119c9494209fe754ca36ce5631d7ea02bc179bbc1bda6be603b5a2"
     drawn = "b4ce1192995fcef0eac08cd54bd7a2a47cb7e9499791618020ebdb7dc1ad00d1"
     assert response_key("m", [1, 2], Sampling(), 0) == greedy
     assert response_key("m", [1, 2], Sampling(temperature=0.7, seed=1), 0) == drawn
     for sampling, old in ((Sampling(), greedy), (Sampling(temperature=0.7, seed=1), drawn)):
-        penalised = sampling.model_copy(update={"repetition_penalty": 1.1})
-        assert response_key("m", [1, 2], penalised, 0) != old
+        for name, value in (("repetition_penalty", 1.1), ("response_schema", {"type": "object"})):
+            changed = sampling.model_copy(update={name: value})
+            assert response_key("m", [1, 2], changed, 0) != old

@@ -106,16 +106,11 @@ def test_a_response_says_what_was_bought(tmp_path):
 def test_the_key_is_what_decides_the_response(tmp_path):
     plain = {"base_url": "http://a/v1", "model": "m"}
     engines = [
-        OpenAIEngine("t", endpoint(plain["base_url"], **more), tmp_path, {}, response_format=form)
-        for more, form in (
-            ({}, None),
-            ({"model": "n"}, None),
-            ({"extra_body": {"enable_thinking": False}}, None),
-            ({}, {"type": "json_object"}),
-        )
+        OpenAIEngine("t", endpoint(plain["base_url"], **more), tmp_path, {})
+        for more in ({}, {"model": "n"}, {"extra_body": {"enable_thinking": False}})
     ]
     engines.append(OpenAIEngine("t", endpoint("http://b/v1"), tmp_path, {}))
-    assert len({engine.model_sha256 for engine in engines}) == 5
+    assert len({engine.model_sha256 for engine in engines}) == 4
     others = {"concurrency": 3, "timeout": 9, "attempts": 2, "price": PRICE, "budget": 4}
     same = OpenAIEngine("other", endpoint("http://a/v1", **others), tmp_path, {"purpose": "x"})
     assert same.model_sha256 == engines[0].model_sha256
@@ -179,14 +174,16 @@ def test_what_is_reached_before_the_budget_is_kept_and_not_paid_again(tmp_path):
         assert server.stats()["billed"] == 50
 
 
-def test_a_judges_schema_reaches_the_server(tmp_path):
+def test_a_schema_reaches_the_server_and_makes_another_response(tmp_path):
     schema = {"type": "object", "properties": {"score": {"type": "integer"}}}
-    form = {"type": "json_schema", "json_schema": {"name": "score", "schema": schema}}
+    held = DRAWN.model_copy(update={"response_schema": schema})
     with chat_server() as server:
-        engine = OpenAIEngine("judge", endpoint(server), tmp_path / "ledger", {}, form)
+        engine = engine_of(server, tmp_path)
         keep_all(engine, [1], tmp_path)
-    (response,) = lines(tmp_path / "journal")[0]["responses"].values()
-    assert json.loads(response["text"]) == {"score": 1}
+        keep_all(engine, [1], tmp_path, held)
+    journal = Journal(tmp_path / "journal")
+    (request,) = requests_of(engine, [1], held)
+    assert len(journal) == 2 and json.loads(journal[request.key]["text"]) == {"score": 1}
 
 
 # The driver that the tests below start and kill

@@ -389,6 +389,7 @@ def test_a_session_answers_as_processes_of_one_model_do(study, models, tmp_path,
     assert len({bare[f"{name}-a.jsonl"] for name in models}) == 3, "each answers as itself"
 
 
+@pytest.mark.slow
 def test_a_bare_base_answers_alike_before_and_after_an_adapter(study, models):
     """Logits, to the bit: taking an adapter off leaves nothing of it."""
     import torch
@@ -461,6 +462,7 @@ def test_merged_and_unmerged_models_answer_alike_under_names_of_their_own(study,
 # ------------------------------------------------------------------------------ refusals
 
 
+@pytest.mark.slow
 def test_models_that_load_the_base_differently_are_refused(study, tuned):
     from snaketune.engines.transformers_engine import open_engines
 

@@ -344,6 +344,7 @@ def prepare(folder: Path, hash_seed: str) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
+@pytest.mark.slow
 def test_the_scripts_write_the_same_bytes_twice(tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
@@ -365,6 +366,7 @@ def test_fetch_ends_with_one_line_and_no_file_on_a_broken_record(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.slow
 def test_the_scripts_do_not_import_torch():
     for name in ("synthesise", "fetch", "clean", "split", "locate_base", "download_base"):
         code = f"import sys, {name}; sys.exit('torch' in sys.modules)"

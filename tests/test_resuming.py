@@ -61,6 +61,7 @@ def outputs(folder):
     return {name: (folder / name).read_bytes() for name in names}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("steps", "quantized"), [(12, False), (9, False), (9, True)], ids=["epoch", "part", "qlora"]
 )

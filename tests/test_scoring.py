@@ -349,6 +349,7 @@ def test_script_hashes_the_recipe(tmp_path):
     assert _by_metric(made)["exact_match"] == 1
 
 
+@pytest.mark.slow
 def test_script_takes_the_hash_of_a_combination(tmp_path):
     write_json(tmp_path / "combination.json", {"recipe_hash": "0123456789ab"})
     assert _run(tmp_path, combination=str(tmp_path / "combination.json")).returncode == 0

@@ -99,6 +99,7 @@ def test_the_recipe_names_part_start_and_prompt(study, tmp_path):
 # ------------------------------------------------------------------------------ going on
 
 
+@pytest.mark.slow
 def test_a_gentle_second_stage_stays_near_the_first(study, first):
     recipe = study.recipe("two", skip=32, init_from="one", training={"learning_rate": GENTLE})
     metrics = train(study, recipe, "two", "one")
@@ -141,6 +142,7 @@ def test_the_loss_before_the_first_step_is_the_first_stage_s_last(study, first, 
     }
 
 
+@pytest.mark.slow
 def test_another_first_stage_is_another_run(study, first):
     """Its digest is in that of the run, so no checkpoint of the old one is taken."""
     recipe = study.recipe("digest", init_from="one", training={"max_steps": 2})

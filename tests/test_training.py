@@ -257,6 +257,7 @@ def test_an_equal_run_gives_equal_bytes(study, trained):
         assert (study.folder / "again" / name).read_bytes() == (trained[1] / name).read_bytes()
 
 
+@pytest.mark.slow
 def test_another_seed_gives_other_weights(study, trained):
     recipe = study.recipe("seeded", lora={"lora_dropout": 0.1}, training={"seed": 1})
     study.train_in_process(recipe, "seeded")
@@ -298,6 +299,7 @@ def published_rte(study, **changes):
     return study.recipe("rte", training=training, lora=lora, global_batch_size=64, **changes)
 
 
+@pytest.mark.slow
 def test_the_published_run_on_rte_has_390_steps(study, tmp_path, monkeypatch):
     """2,490 records in steps of 64, ten times: 4 devices add up 4 batches of 4, one adds 16."""
     from snaketune.config.data import Prompt

@@ -98,6 +98,7 @@ def test_a_line_a_reading_that_votes_and_model(scores, asked_once):
 
 def test_a_reading_is_named_with_its_rule():
     rule = {"rule": "threshold", "label": SAME, "share": 0.6, "min_valid": 1, "tie": "first"}
+    rule |= {"on": "label"}
     line = {"metric": "some", "votes": {"rule": rule}}
     assert reading_name(line) == "some: threshold 相同 from 60 %, tie: first"
 
@@ -170,6 +171,7 @@ def test_pages_have_f1_and_votes_only_where_there_are_any(scores, asked_once, tm
         assert "responses a record" not in text and "gain, points" not in text
 
 
+@pytest.mark.slow
 def test_the_script_draws_the_same_bytes_as_any_other_time(scores, tmp_path):
     settings = {"title": "Votes", "models": MODELS}
     command = [sys.executable, str(SCRIPTS / "draw_votes.py"), "--settings", json.dumps(settings)]

@@ -1,10 +1,12 @@
 """The answers file: what was read from every response to a record.
 
-A row is {"id", "label", "error", "text", "read"}. `error` says why there is no response (else
-null), `text` is the first response (null on an error), and `read` has one object a response, in
-their order: {"answer", "valid"} where JSON is read, {reading: label or null} where labels are.
-Null among what was read means unparsed; in the place of a response that failed, where others to
-the same record did not, stands null. On an error `read` is empty.
+A row is {"id", "label", "error", "text", "read"}, and "same" where there are several responses.
+`error` says why there is no response (else null), `text` is the first response (null on an error),
+and `read` has one object a response, in their order: {"answer", "valid"} where JSON is read,
+{reading: label or null} where labels are, {"letters": the options picked, as AC} where a question
+has options. Null among what was read means unparsed; in the place of a response that failed, where
+others to the same record did not, stands null. On an error `read` is empty. `same` has for each
+response the place of the first one with its very text, for votes on whole replies.
 
 What a reading's default and vote make of this is the business of `snaketune.metrics`, so that
 other ones need no reading again.
@@ -12,9 +14,11 @@ other ones need no reading again.
 
 from pathlib import Path
 
-from snaketune.config.data import JsonExtract, LabelExtract
+from snaketune.config.data import Extract, LabelExtract
+from snaketune.config.options import LETTERS, OptionsExtract
 from snaketune.errors import UserError
 from snaketune.files import read_jsonl
+from snaketune.option_replies import gold_letters
 
 
 def by_id(path: Path) -> dict[str, dict]:
@@ -29,7 +33,7 @@ def by_id(path: Path) -> dict[str, dict]:
     return rows
 
 
-def read_answers(path: Path, extract: JsonExtract | LabelExtract) -> dict[str, dict]:
+def read_answers(path: Path, extract: Extract) -> dict[str, dict]:
     """The rows of an answers file by id, checked against the dataset's extract.
 
     Raises:
@@ -37,7 +41,7 @@ def read_answers(path: Path, extract: JsonExtract | LabelExtract) -> dict[str, d
             by another extract.
     """
     rows = by_id(path)
-    keys = set(extract.readings) if isinstance(extract, LabelExtract) else {"answer", "valid"}
+    keys = _keys(extract)
     for row in rows.values():
         if row["label"] is not None:
             _check_gold(path, row, extract)
@@ -47,6 +51,13 @@ def read_answers(path: Path, extract: JsonExtract | LabelExtract) -> dict[str, d
                 "now. Delete the file and extract again."
             )
     return rows
+
+
+def _keys(extract: Extract) -> set[str]:
+    """Of what was read from a response."""
+    if isinstance(extract, LabelExtract):
+        return set(extract.readings)
+    return {LETTERS} if isinstance(extract, OptionsExtract) else {"answer", "valid"}
 
 
 def same_records(paths: tuple[Path, Path], rows: tuple[dict, dict]) -> None:
@@ -59,7 +70,7 @@ def same_records(paths: tuple[Path, Path], rows: tuple[dict, dict]) -> None:
         )
 
 
-def _check_gold(path: Path, row: dict, extract: JsonExtract | LabelExtract) -> None:
+def _check_gold(path: Path, row: dict, extract: Extract) -> None:
     label = row["label"]
     if isinstance(extract, LabelExtract):
         if label not in extract.labels:
@@ -67,6 +78,12 @@ def _check_gold(path: Path, row: dict, extract: JsonExtract | LabelExtract) -> N
                 f"{path}: the gold answer of record '{row['id']}' is {label!r}, which is not among "
                 f"extract.labels ({', '.join(extract.labels)}). Mend the record or the labels."
             )
+        return
+    if isinstance(extract, OptionsExtract):
+        try:
+            gold_letters(label)
+        except UserError as error:
+            raise UserError(f"{path}, record '{row['id']}': {error}") from None
         return
     if not isinstance(label, dict):
         raise UserError(

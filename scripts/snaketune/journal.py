@@ -44,11 +44,15 @@ def response_key(
     drawn = sampling.temperature > 0
     settings = sampling.model_dump(exclude={"batch_size", "responses_per_record"})
     if not drawn:
-        settings = {key: settings[key] for key in ("max_new_tokens", "dtype", "repetition_penalty")}
+        kept = ("max_new_tokens", "dtype", "repetition_penalty", "response_schema")
+        settings = {key: settings[key] for key in kept}
     if served:
         del settings["dtype"]
-    if sampling.repetition_penalty == 1:  # its absence, as before there was such a setting
+    # the absence of either, as before there were such settings
+    if sampling.repetition_penalty == 1:
         del settings["repetition_penalty"]
+    if sampling.response_schema is None:
+        del settings["response_schema"]
     return digest([model, prompt, settings, index])
 
 

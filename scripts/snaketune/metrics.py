@@ -6,9 +6,11 @@ import unicodedata
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from snaketune.config.data import JsonExtract, LabelExtract, Reading, Vote
+from snaketune.config.data import Extract, LabelExtract, Reading, Vote
+from snaketune.config.options import LETTERS, OptionsExtract
+from snaketune.option_replies import gold_letters
 from snaketune.places import place_name
-from snaketune.voting import decide
+from snaketune.voting import Raw, decide
 
 
 def typed_place_name(text: str) -> str:
@@ -48,15 +50,21 @@ class Answered(NamedTuple):
     """There is no response that could count."""
 
 
-def metrics_of(extract: JsonExtract | LabelExtract) -> list[Metric]:
+def metrics_of(extract: Extract) -> list[Metric]:
     """The metrics of a dataset, in the order of the table.
 
-    Labels: each reading is a metric. JSON: valid_json (the whole reply is one JSON object),
-    field_match:<field>, exact_match (the gold's fields and no others, all right), then the same
-    matches with the fields of `extract.normalise` in canonical form.
+    Labels: each reading is a metric. Options: exact (the right options and no others) and partial
+    (at least one right option and no wrong one). JSON: valid_json (the whole reply is one JSON
+    object), field_match:<field>, exact_match (the gold's fields and no others, all right), then the
+    same matches with the fields of `extract.normalise` in canonical form.
     """
     if isinstance(extract, LabelExtract):
         return [_reading(name, reading) for name, reading in extract.readings.items()]
+    if isinstance(extract, OptionsExtract):
+        return [
+            _picked("exact", _same_options, gold_letters),
+            _picked("partial", _none_wrong, None),
+        ]
     plain: dict[str, str] = {}
     metrics = [Metric("valid_json", _itself, _no_object, lambda read, label: read["valid"], None)]
     metrics += [_field(f"field_match:{field}", field, plain) for field in extract.fields]
@@ -70,11 +78,11 @@ def metrics_of(extract: JsonExtract | LabelExtract) -> list[Metric]:
     return metrics
 
 
-def compared_metrics(extract: JsonExtract | LabelExtract) -> list[Metric]:
+def compared_metrics(extract: Extract) -> list[Metric]:
     """The metrics in which any two models are compared: those of the whole answer."""
     whole = ("exact_match", "exact_match_normalised")
     metrics = metrics_of(extract)
-    if isinstance(extract, LabelExtract):
+    if isinstance(extract, LabelExtract | OptionsExtract):
         return metrics
     return [metric for metric in metrics if metric.name in whole]
 
@@ -85,13 +93,24 @@ def ballot(metric: Metric, row: dict) -> list[Any]:
     return [None if read is None else metric.says(read) for read in row["read"]]
 
 
+def votes(metric: Metric, row: dict) -> list[Any]:
+    """`ballot`, or where whole replies vote, those; see `snaketune.voting.Raw`."""
+    says = ballot(metric, row)
+    if metric.vote is None or metric.vote.on == "label" or len(says) < 2:
+        return says
+    return [
+        None if same is None else Raw(same, label)
+        for same, label in zip(row["same"], says, strict=True)
+    ]
+
+
 def answered(metric: Metric, row: dict) -> Answered:
     """The answer to a row of an answers file."""
     by_first = metric.vote is None or metric.vote.rule == "first"
     counting = [read for read in (row["read"][:1] if by_first else row["read"]) if read is not None]
     if not counting:
         return Answered(None, False, True)
-    says = ballot(metric, row)
+    says = votes(metric, row)
     answer = says[0] if metric.vote is None else decide(says, metric.vote).label
     return Answered(answer, answer is None or all(map(metric.unreadable, counting)), False)
 
@@ -115,6 +134,20 @@ def _reading(name: str, reading: Reading) -> Metric:
         lambda label: label,
         reading.vote,
     )
+
+
+def _picked(
+    name: str, right: Callable[[str, Any], bool], gold: Callable[[Any], str] | None
+) -> Metric:
+    return Metric(name, lambda read: read[LETTERS], lambda read: read[LETTERS] is None, right, gold)
+
+
+def _same_options(letters: str, label: Any) -> bool:
+    return letters == gold_letters(label)
+
+
+def _none_wrong(letters: str, label: Any) -> bool:
+    return set(letters) <= set(gold_letters(label))
 
 
 def _itself(read: dict) -> dict:

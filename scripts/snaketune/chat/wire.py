@@ -22,8 +22,6 @@ class Ask:
     n: int = 1
     seed: int = 0
     """Sent where something is drawn."""
-    response_format: dict | None = None
-    """As the API defines it, such as {"type": "json_schema", "json_schema": …}."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +58,8 @@ class Body:
 def request_body(endpoint: Endpoint, ask: Ask) -> dict[str, Any]:
     """Body of POST /chat/completions.
 
-    What only some servers know (top_k, repetition_penalty) is sent only where it is set. Keys of
-    the endpoint's extra_body win, and null there takes a key out.
+    What only some servers know (top_k, repetition_penalty, a schema) is sent only where it is set.
+    Keys of the endpoint's extra_body win, and null there takes a key out.
     """
     sampling = ask.sampling
     body: dict[str, Any] = {
@@ -78,8 +76,9 @@ def request_body(endpoint: Endpoint, ask: Ask) -> dict[str, Any]:
         body["repetition_penalty"] = sampling.repetition_penalty
     if ask.n > 1:
         body["n"] = ask.n
-    if ask.response_format:
-        body["response_format"] = ask.response_format
+    if sampling.response_schema is not None:
+        form = {"name": "reply", "schema": sampling.response_schema}
+        body["response_format"] = {"type": "json_schema", "json_schema": form}
     body |= endpoint.extra_body
     return {key: value for key, value in body.items() if value is not None}
 

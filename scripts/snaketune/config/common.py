@@ -37,3 +37,16 @@ def nearest(name: str, known: Any) -> str:
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     hint = f"did you mean '{near[0]}'? " if near else ""
     return f"{hint}Known: {', '.join(names) if names else 'none'}."
+
+
+def check_json_schema(where: str, schema: dict | None) -> None:
+    """Raise a ValueError for what is no JSON schema; None is none."""
+    if schema is None:
+        return
+    from jsonschema import Draft202012Validator, SchemaError  # which the jobs have no use for
+
+    try:
+        Draft202012Validator.check_schema(schema)
+    except SchemaError as error:
+        place = ".".join([where, *map(str, error.path)])
+        raise ValueError(f"{place}: no JSON schema: {error.message}") from None

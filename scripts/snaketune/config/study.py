@@ -4,7 +4,7 @@ from typing import Literal, NamedTuple
 
 from pydantic import Field, model_validator
 
-from snaketune.config.common import Name, Strict, nearest
+from snaketune.config.common import Name, Strict, check_json_schema, nearest
 from snaketune.config.data import PLACEHOLDER, Dataset, Prompt
 from snaketune.config.services import Endpoint
 from snaketune.config.sites import Site
@@ -121,6 +121,7 @@ class Study(Strict):
         self._check_published()
         self._check_votes()
         self._check_grids()
+        self._check_schema()
         return self
 
     def _named(self):
@@ -287,6 +288,22 @@ class Study(Strict):
                     f"grids.{name}: no evaluation asks {', '.join(sorted(missing))}; name the grid "
                     "among the models of one"
                 )
+
+    def _check_schema(self) -> None:
+        """A schema is one, and stands where replies can be held to it."""
+        samplings = {"sampling": self.sampling}
+        for key, dataset in self.datasets.items():
+            if dataset.distill:
+                samplings[f"datasets.{key}.distill.sampling"] = dataset.distill.sampling
+        for where, sampling in samplings.items():
+            check_json_schema(f"{where}.response_schema", sampling.response_schema)
+        asked = {model for evaluation in self.evaluations for model in evaluation.models or []}
+        here = [name for name in self.models if name in asked and not self.models[name].endpoint]
+        if self.sampling.response_schema is not None and here:
+            raise ValueError(
+                f"sampling.response_schema: {', '.join(here)} cannot be held to a schema; only a "
+                "model behind an address can"
+            )
 
     def _check_published(self) -> None:
         places = [(p.model, p.dataset, p.metric) for p in self.published]

@@ -1,6 +1,6 @@
 """Bases, recipes, adapters and models, in the key names of transformers, TRL and PEFT."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, FiniteFloat, model_validator
 
@@ -253,6 +253,8 @@ class Sampling(Strict):
     batch_size: int = Field(64, gt=0)
     """Records answered at once; what a kill can lose."""
     dtype: Literal["float32", "bfloat16", "float16"] = "bfloat16"
+    response_schema: dict[str, Any] | None = None
+    """JSON schema that replies are held to, where what answers can do that; null: free text."""
 
     @model_validator(mode="after")
     def _greedy_repeats(self) -> "Sampling":

@@ -51,7 +51,6 @@ class OpenAIEngine:
         endpoint: Endpoint,
         ledger: Path,
         about: dict[str, str],
-        response_format: dict | None = None,
         retry_truncated: bool = False,
     ):
         """
@@ -60,21 +59,14 @@ class OpenAIEngine:
             endpoint: where and how to ask.
             ledger: folder of the ledgers.
             about: what is asked for: purpose, study, dataset.
-            response_format: passed to the server, such as a JSON schema.
             retry_truncated: try again where a reply is cut at the token limit.
         """
         self.name, self.endpoint, self.ledger, self.about = name, endpoint, Path(ledger), about
-        self.response_format, self.retry_truncated = response_format, retry_truncated
+        self.retry_truncated = retry_truncated
         self.model_id = endpoint.model
         # only what is set counts, so that a further option leaves earlier keys as they are
-        more = {"extra_body": endpoint.extra_body, "response_format": response_format}
-        self.model_sha256 = digest(
-            [
-                endpoint.base_url,
-                endpoint.model,
-                {key: value for key, value in more.items() if value},
-            ]
-        )
+        more = {"extra_body": endpoint.extra_body} if endpoint.extra_body else {}
+        self.model_sha256 = digest([endpoint.base_url, endpoint.model, more])
         self.failures: dict[str, str] = {}
         """Requests of the last `answer` that got none after all tries, and why."""
 
@@ -121,7 +113,6 @@ class OpenAIEngine:
                 sampling=sampling,
                 n=len(group),
                 seed=group[0].seed % SEEDS,
-                response_format=self.response_format,
             )
             outcome = await client.ask(ask)
             got = len(outcome.choices) if isinstance(outcome, Answer) else len(group)

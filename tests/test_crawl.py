@@ -1,4 +1,4 @@
-"""Crawls of local sites by the real spider in a process of its own; their logs tell how it asked."""
+"""Crawls of local sites in processes of their own; the logs of the sites tell how they asked."""
 
 import time
 from collections import Counter

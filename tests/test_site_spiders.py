@@ -148,6 +148,13 @@ def test_a_question_that_cannot_be_read_is_told_with_the_reason(change, reason):
     assert reason in lost.reason and lost.path == BATCH
 
 
+def test_an_entry_that_is_none_is_told_with_the_reason():
+    text = json.dumps({"data": [None, [1], "x", jkbd_entry()]})
+    questions, unread = read(spider("jkbd"), [page(BATCH, text)])
+    assert len(questions) == 1
+    assert all(item.reason.startswith("not as expected: AttributeError") for item in unread)
+
+
 def jxedt_entry(**change) -> str:
     entry = {"id": 5, "question": "哪些是？", "a": "甲", "b": "乙", "c": "丙", "d": "丁"}
     return json.dumps({**entry, "type": "3", "right": "134", **change})

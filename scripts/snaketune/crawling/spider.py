@@ -127,6 +127,9 @@ class SiteSpider(scrapy.Spider):
                 yield self.question(entry, page)
             except Unreadable as error:
                 yield Unread(page.path, self.id_of(entry), str(error))
+            except (LookupError, TypeError, ValueError, AttributeError) as error:
+                reason = f"not as expected: {type(error).__name__} {error}"
+                yield Unread(page.path, self.id_of(entry), reason)
 
     def id_of(self, entry: Any) -> str | None:
         """The site's id of an entry, for messages."""

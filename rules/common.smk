@@ -5,8 +5,10 @@ import sys
 
 sys.path.append(str(Path(workflow.basedir) / "scripts"))
 
+from snaketune.chat.keys import faults_of_keys
 from snaketune.code import code_of
 from snaketune.config.resolve import resolve
+from snaketune.config.services import Endpoint
 from snaketune.errors import UserError
 
 try:
@@ -163,7 +165,7 @@ def results_of(study):
     made += [f"accuracy.{kind}" for kind in ("csv", "md", "html")]
     made += ["figures/accuracy.svg"] + (["figures/loss.svg"] if adapters else [])
     made += [f"figures/{grid}.svg" for grid in settings["grids"]]
-    made += ["figures/votes.svg"] if votes_in(study) else []
+    made += ["figures/votes.svg", "votes.csv", "votes.html"] if votes_in(study) else []
     made += ["spending.csv", "spending.html"] if pays(study) else []
     bases = {a["base"] for a in adapters.values()}
     bases |= {model["base"] for model in asked.values() if model["base"]}

@@ -148,6 +148,12 @@ def votes_settings(wildcards):
     )
 
 
+def votes_table_settings(wildcards):
+    return json.dumps(
+        {"study": wildcards.study} | json.loads(votes_settings(wildcards)), ensure_ascii=False
+    )
+
+
 def table_settings(wildcards):
     study = STUDIES[wildcards.study]
     return json.dumps(

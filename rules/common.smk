@@ -5,8 +5,10 @@ import sys
 
 sys.path.append(str(Path(workflow.basedir) / "scripts"))
 
+from snaketune.chat.keys import faults_of_keys
 from snaketune.code import code_of
 from snaketune.config.resolve import resolve
+from snaketune.config.services import Endpoint
 from snaketune.errors import UserError
 
 try:
@@ -40,7 +42,7 @@ def in_parts(things):
 
 
 def all_names(kind):
-    """Names of every study's datasets, adapters or models."""
+    """Names of every study's datasets, adapters, models or sites."""
     return sorted({name for study in STUDIES.values() for name in study[kind]})
 
 
@@ -71,7 +73,7 @@ def bases_from(*sources):
 
 
 def item(wildcards, kind):
-    """The config of the dataset, adapter or model (`kind` in the plural) that a job is about."""
+    """The config of the dataset, adapter, model or site (`kind`, plural) that a job is about."""
     return STUDIES[wildcards.study][kind][getattr(wildcards, kind.removesuffix("s"))]
 
 
@@ -150,6 +152,9 @@ def results_of(study):
     settings, made = STUDIES[study], []
     evaluated = list(evaluations_of(study))
     adapters = settings["adapters"]
+    for site in settings["sites"]:
+        made += [f"pages/{site}/{file}" for file in ("pages.jsonl", "crawl.json")]
+        made += [f"questions/{site}.{kind}" for kind in ("jsonl", "json")]
     asked = {model: settings["models"][model] for model in asked_models(study)}
     datasets = [dataset for _, dataset, _ in evaluated] + [a["dataset"] for a in adapters.values()]
     for dataset in dict.fromkeys(datasets):
@@ -177,7 +182,7 @@ def results_of(study):
     made += [f"accuracy.{kind}" for kind in ("csv", "md", "html")]
     made += ["figures/accuracy.svg"] + (["figures/loss.svg"] if adapters else [])
     made += [f"figures/{grid}.svg" for grid in settings["grids"]]
-    made += ["figures/votes.svg"] if votes_in(study) else []
+    made += ["figures/votes.svg", "votes.csv", "votes.html"] if votes_in(study) else []
     made += ["spending.csv", "spending.html"] if pays(study) else []
     bases = {a["base"] for a in adapters.values()}
     bases |= {model["base"] for model in asked.values() if model["base"]}
@@ -192,4 +197,5 @@ wildcard_constraints:
     dataset=any_of(all_names("datasets")),
     adapter=any_swept(all_names("adapters")),
     model=any_swept(all_names("models")),
+    site=any_of(all_names("sites")),
     split="train|validation|test",

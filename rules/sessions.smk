@@ -130,6 +130,12 @@ def planned_job(study, endpoint, dataset, split, **how):
 PLANNED = list(planned_jobs())
 
 
+def key_faults():
+    """What is wrong with the keys of endpoints that this run may ask."""
+    asked = {job["endpoint"]["name"]: job["endpoint"]["endpoint"] for job in PLANNED}
+    return faults_of_keys({name: Endpoint(**settings) for name, settings in asked.items()}).values()
+
+
 def bought_files(wildcards):
     """What a study's models behind addresses have answered: the ledger has grown with it."""
     study = wildcards.study

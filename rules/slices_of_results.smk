@@ -154,6 +154,12 @@ def variants_of(study):
     return {name: models[name]["variant"] for name in models if models[name]["variant"]}
 
 
+def votes_table_settings(wildcards):
+    return json.dumps(
+        {"study": wildcards.study} | json.loads(votes_settings(wildcards)), ensure_ascii=False
+    )
+
+
 def table_settings(wildcards):
     study = STUDIES[wildcards.study]
     return json.dumps(

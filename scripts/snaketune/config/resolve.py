@@ -173,6 +173,9 @@ def _check_files(study: Study, path: Path) -> None:
             paths = list(source.paths().values())
         for missing in (p for p in paths if not Path(p).is_file()):
             raise UserError(f"{path}: datasets.{key}.source.path: no file {missing}")
+    for key, site in study.sites.items():
+        if site.own_file() and not Path(site.own_file()).is_file():
+            raise UserError(f"{path}: sites.{key}.spider: no file {site.own_file()}")
     used = {adapter.base for adapter in study.adapters.values()}
     used |= {model.base for model in study.models.values()}
     if "tiny" in used:

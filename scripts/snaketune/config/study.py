@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from snaketune.config.common import Name, Strict, check_json_schema, nearest
 from snaketune.config.data import PLACEHOLDER, Dataset, Prompt
 from snaketune.config.services import Endpoint
+from snaketune.config.sites import Site
 from snaketune.config.sources import Columns
 from snaketune.config.tuning import (
     Adapter,
@@ -57,6 +58,8 @@ class Study(Strict):
     """Bases that the study adds to `tiny`, which is always there."""
     endpoints: dict[Name, Endpoint] = {}
     """Models behind an address, as teachers or to be asked."""
+    sites: dict[Name, Site] = {}
+    """Sites whose questions are crawled."""
     adapters: dict[Name, Adapter] = {}
     models: dict[Name, Model] = Field(min_length=1)
     grids: dict[Name, Grid] = {}

@@ -3,14 +3,13 @@
 import ast
 import re
 from functools import cache
+from pathlib import Path
 
 import pytest
 
-from snaketune import code
-from snaketune.code import SCRIPTS
+from snaketune.code import SCRIPTS, modules_of
 
 ROOT = SCRIPTS.parent
-modules_of = cache(code.modules_of)
 MODELS = {"loading.py"}
 """Modules that bring weights to a device."""
 WITHOUT_WEIGHTS = {"inspect_adapter", "plan"}
@@ -45,20 +44,24 @@ def loads_models(rule: str) -> bool:
 
 
 def asks_addresses(rule: str) -> bool:
-    for tree in modules_of(script_of(rule)).values():
-        for node in ast.walk(tree):
-            names = [alias.name for alias in getattr(node, "names", [])]
-            names.append(getattr(node, "module", None) or "")
-            if isinstance(node, ast.Import | ast.ImportFrom) and any(
-                name.split(".")[0] in INTERNET for name in names
-            ):
-                return True
-    return False
+    return any(packages_of(path) & INTERNET for path in modules_of(script_of(rule)))
+
+
+@cache
+def packages_of(path: Path) -> set[str]:
+    """Top-level names that a file imports."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names.add((node.module or "").split(".")[0])
+    return names
 
 
 def has_option(rule: str) -> bool:
     """Whether the rule's script has --gpus."""
-    tree = modules_of(script_of(rule))[SCRIPTS / f"{script_of(rule)}.py"]
+    tree = ast.parse((SCRIPTS / f"{script_of(rule)}.py").read_text(encoding="utf-8"))
     calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call))
     return any(
         ast.unparse(call.func) == "cli.parser" and any(k.arg == "gpus" for k in call.keywords)

@@ -16,21 +16,28 @@ def code_of(script: str) -> str:
     a parameter. Earlier ones do not: what they make again would retrain adapters and buy answers
     again, and an upgrade must not throw away days of work.
     """
-    modules = {path: ast.dump(_without_docstrings(t)) for path, t in modules_of(script).items()}
-    text = "\n".join(f"{path.relative_to(SCRIPTS)} {modules[path]}" for path in sorted(modules))
+    seen = modules_of(script)
+    text = "\n".join(f"{path.relative_to(SCRIPTS)} {seen[path]}" for path in sorted(seen))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def modules_of(script: str) -> dict[Path, ast.Module]:
-    """scripts/`script`.py and every snaketune module that it imports, in functions too."""
-    seen: dict[Path, ast.Module] = {}
+def modules_of(script: str) -> dict[Path, str]:
+    """What scripts/`script`.py and every snaketune module say that it imports, in functions too."""
+    seen: dict[Path, str] = {}
     waiting = [SCRIPTS / f"{script}.py"]
     while waiting:
         path = waiting.pop()
         if path not in seen:
-            seen[path] = ast.parse(path.read_text(encoding="utf-8"))
-            waiting.extend(_imported(seen[path]))
+            seen[path], imported = _read(path)
+            waiting.extend(imported)
     return seen
+
+
+@cache
+def _read(path: Path) -> tuple[str, list[Path]]:
+    """What a file says, and the snaketune files that it imports."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return ast.dump(_without_docstrings(tree)), _imported(tree)
 
 
 def _without_docstrings(tree: ast.Module) -> ast.Module:

@@ -11,12 +11,13 @@ TEXT = (
     "Each record is asked several times, and the reading's rule makes one answer of what the "
     "responses say. Majority: the label that most valid responses have; any: the named label if a "
     "single response has it; threshold: the named label from that share of the valid responses "
-    "on. One response: mean and sample standard deviation of the accuracies of each response "
-    "index by itself. Gain: the vote less one response, in points, with the normal 95 % interval "
-    "of the paired differences over the records. All agree: share of the records with two valid "
-    "votes or more whose valid votes are the same; pairs agree: mean share of two valid votes "
-    "that are. Abstained: records whose vote gives no label, by a tie or because too few votes "
-    "are valid; they count as wrong. Unreadable, failed: shares of all single responses."
+    "on. Whole replies: not labels are counted but replies, equal to the character, and the most "
+    "frequent one is read. One response: mean and sample standard deviation of the accuracies of "
+    "each response index by itself. Gain: the vote less one response, in points, with the normal "
+    "95 % interval of the paired differences over the records. All agree: share of the records "
+    "with two valid votes or more whose valid votes are the same; pairs agree: mean share of two "
+    "valid votes that are. Abstained: records whose vote gives no label, by a tie or because too "
+    "few votes are valid; they count as wrong. Unreadable, failed: shares of all single responses."
 )
 HEAD = (
     "model",
@@ -95,7 +96,7 @@ def _row(one: Voted) -> list[str]:
         reading_name(line),
         with_spread(line),
         percent(line["accuracy"]),
-        _gain(votes),
+        gain_in_points(votes["curve"][-1]),
         percent(votes["agreement"]),
         percent(votes["pairwise_agreement"]),
         f"{votes['abstained']} ({votes['tied']}, {votes['too_few']})",
@@ -113,14 +114,16 @@ def reading_name(line: dict) -> str:
         parts[0] += f" from {100 * rule['share']:g} %"
     if rule["min_valid"] > 1:
         parts.append(f"{rule['min_valid']} valid")
+    if rule["on"] == "raw":
+        parts.append("whole replies")
     if rule["tie"] == "first":
         parts.append("tie: first")
     return f"{line['metric']}: {', '.join(parts)}"
 
 
-def _gain(votes: dict) -> str:
-    """`+2.1 [0.4, 3.8]`, in points."""
-    gained = f"{100 * votes['gain']:+.1f}"
-    if votes["gain_low"] is None:
+def gain_in_points(point: dict) -> str:
+    """`+2.1 [0.4, 3.8]`."""
+    gained = f"{100 * point['gain']:+.1f}"
+    if point["gain_low"] is None:
         return gained
-    return f"{gained} [{100 * votes['gain_low']:.1f}, {100 * votes['gain_high']:.1f}]"
+    return f"{gained} [{100 * point['gain_low']:.1f}, {100 * point['gain_high']:.1f}]"

@@ -53,6 +53,14 @@ class Split(Strict):
         return getattr(self, split) != 0
 
 
+class HeldOut(Strict):
+    """Validation records drawn from the training split that a source gives."""
+
+    records: int = Field(gt=0)
+    """So many, or as near to it as whole groups allow; labels in the shares that all have."""
+    seed: int = 0
+
+
 class Prompt(Strict):
     """How a record becomes chat messages; `{name}` is a field, `{label}` the gold label.
 
@@ -113,11 +121,16 @@ class Vote(Strict):
     """Fewer readable responses make the record an abstention (unparsed)."""
     tie: Literal["abstain", "first"] = "abstain"
     """What decides between labels that equally many responses have."""
+    on: Literal["label", "raw"] = "label"
+    """majority: what is counted. raw: whole replies, equal to the character, of which the most
+    frequent one is then read, as the logic study votes."""
 
     @model_validator(mode="after")
     def _needs_a_label(self) -> "Vote":
         if (self.rule in ("any", "threshold")) != (self.label is not None):
             raise ValueError("label: belongs to the rules any and threshold, and only to them")
+        if self.on == "raw" and self.rule != "majority":
+            raise ValueError(f"on: raw replies are counted by majority, not by {self.rule}")
         return self
 
 
@@ -150,12 +163,15 @@ class JsonExtract(Strict):
 class Reading(Strict):
     """One way to read a label out of a reply; each is a metric of its own."""
 
-    rule: Literal["first_word", "substring_published", "conclusion"]
+    rule: Literal["first_word", "substring_published", "conclusion", "option_letter"]
     """first_word: the label that the reply's first telling clause begins or ends with, as a word
     and not negated, else unparsed. substring_published: the first of `labels` that occurs anywhere
     in the lower-cased reply, even inside another word, as the nli study reads it. conclusion: the
     label behind the last 结论, negations resolved; of two labels, the one that holds the other
-    is its negation."""
+    is its negation. option_letter: the one letter of an option that the reply states, or whose text
+    it states; several, none, and one that the question lacks are unparsed."""
+    part: Literal["whole", "last_line"] = "whole"
+    """What of a reply is read; last_line where it reasons first."""
     default: str | None = None
     """What an unreadable reply counts as; null keeps it unparsed."""
     vote: Vote = Vote()
@@ -169,6 +185,8 @@ class LabelExtract(Strict):
     kind: Literal["label"]
     labels: list[str] = Field(min_length=2)
     """What a model may answer, in the order in which substring_published looks for it."""
+    choices: str | None = None
+    """option_letter: the field with the texts of a question's options as a JSON list."""
     positive: str | None = None
     """The label whose F1 stands beside the accuracy."""
     readings: dict[Name, Reading] = Field({"accuracy": Reading(rule="first_word")}, min_length=1)
@@ -195,6 +213,9 @@ class LabelExtract(Strict):
     def _mapped_labels(self) -> "LabelExtract":
         if len(self.labels) != 2 and any(r.rule == "conclusion" for r in self.readings.values()):
             raise ValueError("readings: the rule conclusion tells two labels apart, no more")
+        by_letter = any(r.rule == "option_letter" for r in self.readings.values())
+        if by_letter and not self.choices:
+            raise ValueError("choices: the rule option_letter needs the field of the options")
         for where, label in self._labels_named():
             if label is not None and label not in self.labels:
                 raise ValueError(f"{where}: no label '{label}'. {nearest(label, self.labels)}")
@@ -223,6 +244,8 @@ class Dataset(Strict):
     split: Split | Literal["given"] | None = None
     """Shares, or `given`: each record stays in the split that its source names. null: `given` where
     a table or a hub names splits, else 0.7, 0.1, 0.2."""
+    held_out: HeldOut | None = None
+    """With `split: given`, a validation split out of the training split; null: none."""
     mask: list[Literal["train", "validation", "test"]] = []
     """Splits in whose texts a run of three or more stars becomes <NUMBER>."""
     distill: Distill | None = None
@@ -244,11 +267,25 @@ class Dataset(Strict):
         return self
 
     @model_validator(mode="after")
+    def _held_out(self) -> "Dataset":
+        if self.held_out is None:
+            return self
+        if self.split != "given":
+            raise ValueError("held_out: goes with split: given; with shares, split.validation does")
+        given = self.source.given_splits()
+        # a file's records name their splits themselves, so what it gives shows when it is split
+        if "train" not in given or ("validation" in given and isinstance(self.source, Columns)):
+            raise ValueError("held_out: the source must give train and no validation split")
+        return self
+
+    @model_validator(mode="after")
     def _extracted(self) -> "Dataset":
         parts = self.source.label_names()
         if isinstance(self.extract, LabelExtract):
             if parts:
                 raise ValueError("extract: label reads one text, but source.label has parts")
+            if self.extract.choices:
+                self._check_choices([self.extract.choices])
             known = self.source.label_values() - set(self.extract.labels)
             if known:
                 raise ValueError(
@@ -268,17 +305,22 @@ class Dataset(Strict):
         return self
 
     def _check_options(self, extract: OptionsExtract, parts: set[str]) -> None:
-        fields = self.source.field_names()
-        for field in extract.choice_fields():
-            if field not in fields:
-                raise ValueError(f"extract.choices: no field '{field}'. {nearest(field, fields)}")
+        self._check_choices(extract.choice_fields())
         if parts and LETTERS not in parts:
             raise ValueError(
                 f"extract: options compares letters, but source.label has no part '{LETTERS}'"
             )
 
+    def _check_choices(self, named: list[str]) -> None:
+        fields = self.source.field_names()
+        for field in named:
+            if field not in fields:
+                raise ValueError(f"extract.choices: no field '{field}'. {nearest(field, fields)}")
+
     def has_split(self, split: str) -> bool:
         """Whether a split may hold records."""
         if isinstance(self.split, Split):
             return self.split.holds(split)
+        if split == "validation" and self.held_out:
+            return True
         return split in self.source.given_splits()

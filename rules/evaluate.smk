@@ -14,6 +14,7 @@ rule extract_and_vote:
         "<logs>/{study}/extract_and_vote/{model}/{dataset}/{split}.log",
     benchmark:
         "<benchmarks>/{study}/extract_and_vote/{model}/{dataset}/{split}.tsv"
+    localrule: True
     conda:
         "../envs/data.yaml"
     params:
@@ -28,26 +29,27 @@ rule extract_and_vote:
 
 
 # One job a study scores all of its models.
-for study in STUDIES:
+for scoring in scoring_jobs():
 
     rule:
         name:
-            f"score_{study}"
+            f"score_{scoring['name']}"
         input:
-            scored_files(study),
+            scoring["inputs"],
         output:
-            [f"<results>/{study}/scores/{place}.json" for place in asked_places(study)],
+            scoring["outputs"],
         log:
-            f"<logs>/{study}/score.log",
+            f"<logs>/{scoring['study']}/score/{scoring['name']}.log",
         benchmark:
-            f"<benchmarks>/{study}/score.tsv"
+            f"<benchmarks>/{scoring['study']}/score/{scoring['name']}.tsv"
+        localrule: True
         conda:
             "../envs/data.yaml"
         params:
-            settings=score_settings(study),
+            settings=scoring["settings"],
             code=code_of("score"),
         message:
-            f"{study}: score all models"
+            f"{scoring['study']}: score all models"
         shell:
             "python scripts/score.py --settings {params.settings:q} --log {log:q}"
 
@@ -61,6 +63,7 @@ rule compare_models:
         "<logs>/{study}/compare_models.log",
     benchmark:
         "<benchmarks>/{study}/compare_models.tsv"
+    localrule: True
     conda:
         "../envs/data.yaml"
     params:

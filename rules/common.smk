@@ -60,11 +60,14 @@ def studies_where(kind, path, holds):
     return f"(?:{'|'.join(cases)})" if cases else "(?!)"
 
 
-def source_kind(*kinds):
+def source_kind(*kinds, path="raw/{name}.json"):
     """Pattern for {study} where the dataset's source is of one of these kinds."""
-    return studies_where(
-        "datasets", "raw/{name}.json", lambda item: item["source"]["kind"] in kinds
-    )
+    return studies_where("datasets", path, lambda item: item["source"]["kind"] in kinds)
+
+
+def is_questions(dataset):
+    """Whether a dataset's records are made of questions of a bank."""
+    return dataset["source"]["kind"] == "questions"
 
 
 def bases_from(*sources):
@@ -168,6 +171,8 @@ def results_of(study):
         made += [f"clean/{dataset}.jsonl", f"clean/{dataset}.json"]
         made += [f"data/{dataset}/{split}.jsonl" for split in ("train", "validation", "test")]
         made.append(f"data/{dataset}/quality.json")
+        if is_questions(settings["datasets"][dataset]):
+            made += [f"clean/{dataset}.examples.json", f"data/{dataset}/duplicates.html"]
         distill = settings["datasets"][dataset]["distill"]
         for split in distill["splits"] if distill else ():
             place = f"cot/{dataset}/{split}"

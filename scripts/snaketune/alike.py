@@ -19,8 +19,9 @@ TELLING = frozenset("不未无非没勿否禁")
 """Characters that make another question of a text wherever they come or go."""
 OPPOSITES = tuple(
     frozenset(word)
-    for word in "左右 前后 上下 内外里 进出入 先后 大小 多少 高低 快慢 长短 远近 早晚夜昼 红黄绿蓝白黑棕 "
-    "虚实 单双 开关闭 加减 同反 正错误 全半 雨雪雾风冰 一二三四五六七八九十两 干湿 客货 新旧 东西南北 轻重".split()
+    for word in "左右 前后 上下 内外里 进出入 先后 大小 多少 高低 快慢 长短 远近 早晚夜昼 虚实 单双 "
+    "红黄绿蓝白黑棕 开关闭 加减 同反 正错误 全半 雨雪雾风冰 一二三四五六七八九十两 干湿 客货 新旧 "
+    "东西南北 轻重".split()
 )
 """Characters of which one in place of another makes another question."""
 OFTEN = 2

@@ -128,7 +128,9 @@ def _question(row: object, name: str, number: str, seen: set[str]) -> Question:
             id=f"{name}-{source_id}",
             stem=plain(row.get("title")),
             options=options,
-            answer=[text for letter, text in zip(LETTERS, options, strict=False) if letter in answer],
+            answer=[
+                text for letter, text in zip(LETTERS, options, strict=False) if letter in answer
+            ],
             type=kind,
             media=row.get("image") or row.get("video") or None,
             explanation=plain(row.get("description")),

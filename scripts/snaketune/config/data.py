@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from snaketune.config.common import Name, Strict, nearest
 from snaketune.config.options import LETTERS, OptionsExtract
-from snaketune.config.sources import Columns, Source
+from snaketune.config.sources import Columns, QuestionsSource, Source
 from snaketune.config.tuning import Sampling
 
 PLACEHOLDER = re.compile(r"\{([^\W\d]\w*)\}")
@@ -251,6 +251,12 @@ class Dataset(Strict):
     distill: Distill | None = None
     """Reasoning for the training splits, which a prompt's answer then has as {reasoning}."""
     extract: Extract
+
+    @model_validator(mode="after")
+    def _questions(self) -> "Dataset":
+        if isinstance(self.source, QuestionsSource) and self.duplicates == "keep":
+            raise ValueError("duplicates: of questions only one stays; see source.deduplicate")
+        return self
 
     @model_validator(mode="after")
     def _given(self) -> "Dataset":

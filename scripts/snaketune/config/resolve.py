@@ -11,13 +11,14 @@ from pydantic import BaseModel, ValidationError
 from snaketune.code import SCRIPTS
 from snaketune.config.common import NAME, nearest
 from snaketune.config.run import Run
-from snaketune.config.sources import FileSource, TableSource, WeatherSource
+from snaketune.config.sources import FileSource, QuestionsSource, TableSource, WeatherSource
 from snaketune.config.study import Study, grid_points
 from snaketune.config.sweeps import expanded
 from snaketune.config.tuning import LocalBase
 from snaketune.errors import UserError
 
-KINDS = ("weather", "nli", "pairs", "file", "table", "hub", "json", "label", "options", "Split")
+KINDS = ("weather", "nli", "pairs", "file", "table", "hub", "questions", "json", "label")
+KINDS += ("options", "Split")
 SOURCES = ("tiny", "local", "hub", "pretrain")
 RESERVED = {"all", "bases", "logs", "benchmarks"}
 """Names of the workflow's own targets and folders; so are those of its rules."""
@@ -171,6 +172,8 @@ def _check_files(study: Study, path: Path) -> None:
         paths = [source.path] if isinstance(source, FileSource) else []
         if isinstance(source, TableSource):
             paths = list(source.paths().values())
+        if isinstance(source, QuestionsSource):
+            paths = source.paths()
         for missing in (p for p in paths if not Path(p).is_file()):
             raise UserError(f"{path}: datasets.{key}.source.path: no file {missing}")
     for key, site in study.sites.items():

@@ -112,6 +112,7 @@ class Study(Strict):
             "adapter": self.adapters,
             "model": self.models,
             "endpoint": {RULES: None, **self.endpoints},
+            "site": self.sites,
             "model or sweep": {
                 *self.models,
                 *(model.variant.of for model in self.models.values() if model.variant),
@@ -134,6 +135,8 @@ class Study(Strict):
         """Every reference by name: (key, kind of thing, name)."""
         for key, dataset in self.datasets.items():
             yield f"datasets.{key}.prompt", "prompt", dataset.prompt
+            for name in getattr(dataset.source, "sites", ()):
+                yield f"datasets.{key}.source.sites", "site", name
             if dataset.distill:
                 yield f"datasets.{key}.distill.teacher", "endpoint", dataset.distill.teacher
         for key, adapter in self.adapters.items():

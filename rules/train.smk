@@ -51,6 +51,8 @@ rule train_adapter:
         gpu_model=MACHINE["gpu_model"],
         mem_mb=MACHINE["mem_mb"],
         runtime=MACHINE["runtime"],
+        # a resource, since another parameter would train anew
+        report_to=config["report_to"],
     params:
         folder=subpath(output.weights, parent=True),
         launch=launcher,
@@ -60,7 +62,7 @@ rule train_adapter:
     shell:
         "{params.launch} scripts/train_adapter.py --recipe {input.recipe:q} --base {input.base:q}"
         " --train {input.train:q} --validation {input.validation:q} {params.earlier:q} --out {params.folder:q}"
-        " --checkpoints .snaketune/checkpoints --threads {threads} --log {log:q}"
+        " --checkpoints .snaketune/checkpoints --report-to {resources.report_to} --threads {threads} --log {log:q}"
 
 
 rule inspect_adapter:

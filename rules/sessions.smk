@@ -99,7 +99,7 @@ SESSIONS = list(sessions())
 
 
 def planned_jobs():
-    """What distill and predict will ask of addresses, as plan.py takes it."""
+    """What distill, predict and judge will ask of addresses, as plan.py takes it."""
     for study, settings in STUDIES.items():
         for name in dict.fromkeys(trained_datasets(study) + [d for d, _ in asked_splits(study)]):
             distill = settings["datasets"][name]["distill"]
@@ -116,6 +116,16 @@ def planned_jobs():
                 how = {"sampling": settings["sampling"], "prompt": prompt}
                 yield planned_job(
                     study, endpoint, name, split, purpose="predict", model=model, **how
+                )
+            judge = settings["datasets"][name]["judge"]
+            if judge:
+                how = {key: judge[key] for key in ("sampling", "prompt")}
+                how |= {
+                    "predictions": f"results/{RUN}/{study}/predictions/{model}/{name}/{split}.jsonl",
+                    "reply_tokens": settings["sampling"]["max_new_tokens"],
+                }
+                yield planned_job(
+                    study, judge["endpoint"], name, split, purpose="judge", model=model, **how
                 )
 
 
@@ -138,8 +148,16 @@ def bought_files(wildcards):
         for model, dataset, split in evaluations_of(study)
         if models[model]["endpoint"]
     ]
-    return asked + [
-        f"<results>/{{study}}/cot/{job['dataset']}/{job['split']}.metrics.json"
-        for job in PLANNED
-        if job["study"] == study and job["purpose"] == "distill"
-    ]
+    return (
+        asked
+        + [
+            f"<results>/{{study}}/cot/{job['dataset']}/{job['split']}.metrics.json"
+            for job in PLANNED
+            if job["study"] == study and job["purpose"] == "distill"
+        ]
+        + [
+            f"<results>/{{study}}/judgements/{job['model']}/{job['dataset']}/{job['split']}.jsonl"
+            for job in PLANNED
+            if job["study"] == study and job["purpose"] == "judge"
+        ]
+    )

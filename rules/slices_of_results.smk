@@ -16,6 +16,24 @@ def extract_settings(wildcards):
     return json.dumps({"extract": extract}, ensure_ascii=False)
 
 
+def judged_datasets():
+    """Names of the datasets to which a model behind an address judges the answers."""
+    datasets = [pair for study in STUDIES.values() for pair in study["datasets"].items()]
+    return sorted({name for name, dataset in datasets if dataset["judge"]})
+
+
+def judge_settings(wildcards):
+    study, dataset = STUDIES[wildcards.study], item(wildcards, "datasets")
+    return json.dumps(
+        {
+            **{key: wildcards[key] for key in ("study", "model", "dataset", "split")},
+            "judge": dataset["judge"],
+            "endpoint": study["endpoints"][dataset["judge"]["endpoint"]],
+        },
+        ensure_ascii=False,
+    )
+
+
 def asked_places(study):
     """`model/dataset/split` of every evaluation."""
     return ["/".join(evaluation) for evaluation in evaluations_of(study)]
@@ -43,13 +61,25 @@ def scores_wanted(study):
             },
             "answers": f"{folder}/answers/{name}/{place}",
             "baseline": f"{folder}/answers/{settings['baseline']}/{place}",
+            **judgements_scored(study, name, dataset, place),
             "out": f"{folder}/scores/{name}/{dataset}/{split}.json",
             **made_of,
         }
 
 
+def judgements_scored(study, model, dataset, place):
+    """The verdicts of a dataset's judge on a model's answers and on the baseline's, if any."""
+    settings, folder = STUDIES[study], f"results/{RUN}/{study}/judgements"
+    if not settings["datasets"][dataset]["judge"]:
+        return {}
+    return {
+        "judgements": f"{folder}/{model}/{place}",
+        "baseline_judgements": f"{folder}/{settings['baseline']}/{place}",
+    }
+
+
 def scored_files(study):
-    keys = ("answers", "baseline", "recipe", "combination")
+    keys = ("answers", "baseline", "recipe", "combination", "judgements", "baseline_judgements")
     files = [one.get(key) for one in scores_wanted(study) for key in keys]
     return list(dict.fromkeys(file for file in files if file))
 

@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple
 from pydantic import Field, model_validator
 
 from snaketune.config.common import Name, Strict, check_json_schema, nearest
-from snaketune.config.data import PLACEHOLDER, Dataset, Prompt
+from snaketune.config.data import PLACEHOLDER, REPLY, Dataset, Prompt
 from snaketune.config.services import Endpoint
 from snaketune.config.sources import Columns
 from snaketune.config.tuning import (
@@ -107,9 +107,11 @@ class Study(Strict):
             "adapter": self.adapters,
             "model": self.models,
             "endpoint": {RULES: None, **self.endpoints},
+            "served": self.endpoints,
         }
         for where, kind, name in self._named():
             if name not in known[kind]:
+                kind = kind.replace("served", "endpoint")
                 raise ValueError(f"{where}: no {kind} '{name}'. {nearest(name, known[kind])}")
         self._check_prompts()
         self._check_stages()
@@ -127,6 +129,8 @@ class Study(Strict):
             yield f"datasets.{key}.prompt", "prompt", dataset.prompt
             if dataset.distill:
                 yield f"datasets.{key}.distill.teacher", "endpoint", dataset.distill.teacher
+            if dataset.judge:
+                yield f"datasets.{key}.judge.endpoint", "served", dataset.judge.endpoint
         for key, adapter in self.adapters.items():
             yield f"adapters.{key}.base", "base", adapter.base
             yield f"adapters.{key}.dataset", "dataset", adapter.dataset
@@ -163,6 +167,12 @@ class Study(Strict):
                 for part in ("system", "user"):
                     text = getattr(dataset.distill.prompt, part) or ""
                     _check_known(f"datasets.{key}.distill.prompt.{part}", text, key, fields)
+            if dataset.judge:
+                fields = dataset.source.field_names() | dataset.source.label_names()
+                for part in ("system", "user"):
+                    text = getattr(dataset.judge.prompt, part) or ""
+                    known = fields | {"label", REPLY}
+                    _check_known(f"datasets.{key}.judge.prompt.{part}", text, key, known)
         for adapter in self.adapters.values():
             if adapter.prompt:
                 self._check_placeholders(
@@ -308,7 +318,7 @@ class Study(Strict):
             if places.count(place) > 1:
                 raise ValueError(f"published: two numbers for {' on '.join(place[:2])}, {place[2]}")
         for index, number in enumerate(self.published):
-            known = self.datasets[number.dataset].extract.metric_names()
+            known = self.datasets[number.dataset].metric_names()
             if number.metric not in known:
                 raise ValueError(
                     f"published.{index}.metric: no metric '{number.metric}'. "

@@ -9,7 +9,7 @@ def extract_settings(wildcards):
     extract = item(wildcards, "datasets")["extract"]
     if "readings" in extract:
         readings = {
-            name: {key: reading[key] for key in ("rule", "map")}
+            name: {key: reading[key] for key in ("rule", "part", "map")}
             for name, reading in extract["readings"].items()
         }
         extract = {**extract, "readings": readings, "positive": None}

@@ -164,6 +164,7 @@ def test_outcomes_stay_apart_and_keep_the_order_of_the_records(tmp_path):
             "error": None,
             "text": PLAIN,
             "read": [{"answer": BEIJING, "valid": True}, shanghai],
+            "same": [0, 1],
         },
         {
             "id": "a",

@@ -1,11 +1,12 @@
 """The answers file: what was read from every response to a record.
 
-A row is {"id", "label", "error", "text", "read"}. `error` says why there is no response (else
-null), `text` is the first response (null on an error), and `read` has one object a response, in
-their order: {"answer", "valid"} where JSON is read, {reading: label or null} where labels are,
-{"letters": the options picked, as AC} where a question has options.
-Null among what was read means unparsed; in the place of a response that failed, where others to
-the same record did not, stands null. On an error `read` is empty.
+A row is {"id", "label", "error", "text", "read"}, and "same" where there are several responses.
+`error` says why there is no response (else null), `text` is the first response (null on an error),
+and `read` has one object a response, in their order: {"answer", "valid"} where JSON is read,
+{reading: label or null} where labels are, {"letters": the options picked, as AC} where a question
+has options. Null among what was read means unparsed; in the place of a response that failed, where
+others to the same record did not, stands null. On an error `read` is empty. `same` has for each
+response the place of the first one with its very text, for votes on whole replies.
 
 What a reading's default and vote make of this is the business of `snaketune.metrics`, so that
 other ones need no reading again.

@@ -36,7 +36,12 @@ def _reader(extract: Extract) -> Callable[[str, dict], dict[str, Any]]:
     readers = {
         name: label_reader(reading, extract.labels) for name, reading in extract.readings.items()
     }
-    return lambda text, _: {name: read(text) for name, read in readers.items()}
+
+    def read_labels(text: str, record: dict) -> dict[str, Any]:
+        options = choices_of(extract, record) if extract.choices else []
+        return {name: read(text, options) for name, read in readers.items()}
+
+    return read_labels
 
 
 def answer_records(records: Path, predictions: Path, extract: Extract) -> Iterator[dict]:
@@ -66,7 +71,13 @@ def answer_records(records: Path, predictions: Path, extract: Extract) -> Iterat
             "error": given[name].get("error"),
             "text": next((text for text in texts if text is not None), None),
             "read": [None if text is None else read(text, record) for text in texts],
+            **({"same": [_first(texts, text) for text in texts]} if len(texts) > 1 else {}),
         }
+
+
+def _first(texts: list[str | None], text: str | None) -> int | None:
+    """Place of the first response with this text; None for one that failed."""
+    return None if text is None else texts.index(text)
 
 
 def _responses(path: Path, prediction: dict) -> list[dict | None]:

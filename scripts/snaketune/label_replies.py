@@ -2,11 +2,12 @@
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from snaketune.conclusions import conclusion_reader
 from snaketune.config.data import Reading
 from snaketune.errors import UserError
+from snaketune.option_letters import last_line, read_letter
 
 CLAUSE = re.compile(r"([^.,;:!?\n。、]*)([.,;:!?\n。、]|$)")
 """A clause and its mark; full-width ，；：！？ are brought to their narrow form before."""
@@ -36,10 +37,11 @@ WORDS = re.compile(r"[^\W_](?:.*[^\W_])?", re.DOTALL)
 """A text without the quotes, brackets and signs around it."""
 
 
-def label_reader(reading: Reading, labels: list[str]) -> Callable[[str], str | None]:
+def label_reader(reading: Reading, labels: list[str]) -> Callable[..., str | None]:
     """A function from a reply's text to the label that it gives, None where it gives none.
 
-    A reading's default is no business of this function: what could not be read stays None.
+    Its second argument, the texts of the question's options, is for option_letter alone. A
+    reading's default is no business of this function: what could not be read stays None.
 
     first_word: the reply is parted into clauses at punctuation and line breaks; the first clause
     that begins or ends with a label, quotes, brackets and signs aside, decides. It says nothing
@@ -55,13 +57,16 @@ def label_reader(reading: Reading, labels: list[str]) -> Callable[[str], str | N
     conclusion: what the reply concludes, see `conclusion_reader`. Of the two labels the negative is
     the one that holds the other in it (不相同, 相同), or else the first.
 
+    option_letter: the letter of the option that the reply states, see `read_letter`.
+
     Raises:
         UserError: the rule conclusion with other than two labels.
     """
     find = RULES[reading.rule](labels)
 
-    def read(text: str) -> str | None:
-        found = find(text)
+    def read(text: str, options: Sequence[str] = ()) -> str | None:
+        part = last_line(text) if reading.part == "last_line" else text
+        found = find(part, options) if reading.rule == "option_letter" else find(part)
         return None if found is None else reading.map.get(found, found)
 
     return read
@@ -113,7 +118,20 @@ def _first_word(labels: list[str]) -> Callable[[str], str | None]:
     return find
 
 
-RULES = {"first_word": _first_word, "substring_published": _substring, "conclusion": _conclusion}
+def _option_letter(labels: list[str]) -> Callable[[str, Sequence[str]], str | None]:
+    def find(text: str, options: Sequence[str]) -> str | None:
+        letter = read_letter(text, options)
+        return letter if letter in labels else None
+
+    return find
+
+
+RULES = {
+    "first_word": _first_word,
+    "substring_published": _substring,
+    "conclusion": _conclusion,
+    "option_letter": _option_letter,
+}
 
 
 def _form(text: str) -> str:

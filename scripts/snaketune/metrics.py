@@ -10,7 +10,7 @@ from snaketune.config.data import Extract, LabelExtract, Reading, Vote
 from snaketune.config.options import LETTERS, OptionsExtract
 from snaketune.option_replies import gold_letters
 from snaketune.places import place_name
-from snaketune.voting import decide
+from snaketune.voting import Raw, decide
 
 
 def typed_place_name(text: str) -> str:
@@ -93,13 +93,24 @@ def ballot(metric: Metric, row: dict) -> list[Any]:
     return [None if read is None else metric.says(read) for read in row["read"]]
 
 
+def votes(metric: Metric, row: dict) -> list[Any]:
+    """`ballot`, or where whole replies vote, those; see `snaketune.voting.Raw`."""
+    says = ballot(metric, row)
+    if metric.vote is None or metric.vote.on == "label" or len(says) < 2:
+        return says
+    return [
+        None if same is None else Raw(same, label)
+        for same, label in zip(row["same"], says, strict=True)
+    ]
+
+
 def answered(metric: Metric, row: dict) -> Answered:
     """The answer to a row of an answers file."""
     by_first = metric.vote is None or metric.vote.rule == "first"
     counting = [read for read in (row["read"][:1] if by_first else row["read"]) if read is not None]
     if not counting:
         return Answered(None, False, True)
-    says = ballot(metric, row)
+    says = votes(metric, row)
     answer = says[0] if metric.vote is None else decide(says, metric.vote).label
     return Answered(answer, answer is None or all(map(metric.unreadable, counting)), False)
 

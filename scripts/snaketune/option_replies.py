@@ -5,7 +5,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 
-from snaketune.config.data import Reading
+from snaketune.config.data import LabelExtract, Reading
 from snaketune.config.options import LETTERS, OptionsExtract
 from snaketune.errors import UserError
 from snaketune.label_replies import DENIAL, label_reader
@@ -56,7 +56,7 @@ def form(text: str) -> str:
     return unicodedata.normalize("NFKC", text).strip()
 
 
-def choices_of(extract: OptionsExtract, record: dict) -> list[str]:
+def choices_of(extract: OptionsExtract | LabelExtract, record: dict) -> list[str]:
     """The texts of a record's options in its own order, the first being A.
 
     Raises:

@@ -22,6 +22,7 @@ from snaketune.metrics import (
     is_right,
     metrics_of,
     voted_right,
+    votes,
 )
 from snaketune.option_kinds import by_kind
 from snaketune.recipe import recipe_hash
@@ -170,7 +171,7 @@ def _votes(metric: Metric, rows: list[dict], k: int) -> dict[str, Any] | None:
     if k == 1 or not rows:
         return None
     ballots = [
-        Ballot(tuple(ballot(metric, row)) if any(row["read"]) else (), row["label"]) for row in rows
+        Ballot(tuple(votes(metric, row)) if any(row["read"]) else (), row["label"]) for row in rows
     ]
     reads = [read for row in rows for read in row["read"]]
     there = [read for read in reads if read is not None]

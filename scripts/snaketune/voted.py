@@ -11,12 +11,13 @@ TEXT = (
     "Each record is asked several times, and the reading's rule makes one answer of what the "
     "responses say. Majority: the label that most valid responses have; any: the named label if a "
     "single response has it; threshold: the named label from that share of the valid responses "
-    "on. One response: mean and sample standard deviation of the accuracies of each response "
-    "index by itself. Gain: the vote less one response, in points, with the normal 95 % interval "
-    "of the paired differences over the records. All agree: share of the records with two valid "
-    "votes or more whose valid votes are the same; pairs agree: mean share of two valid votes "
-    "that are. Abstained: records whose vote gives no label, by a tie or because too few votes "
-    "are valid; they count as wrong. Unreadable, failed: shares of all single responses."
+    "on. Whole replies: not labels are counted but replies, equal to the character, and the most "
+    "frequent one is read. One response: mean and sample standard deviation of the accuracies of "
+    "each response index by itself. Gain: the vote less one response, in points, with the normal "
+    "95 % interval of the paired differences over the records. All agree: share of the records "
+    "with two valid votes or more whose valid votes are the same; pairs agree: mean share of two "
+    "valid votes that are. Abstained: records whose vote gives no label, by a tie or because too "
+    "few votes are valid; they count as wrong. Unreadable, failed: shares of all single responses."
 )
 HEAD = (
     "model",
@@ -113,6 +114,8 @@ def reading_name(line: dict) -> str:
         parts[0] += f" from {100 * rule['share']:g} %"
     if rule["min_valid"] > 1:
         parts.append(f"{rule['min_valid']} valid")
+    if rule["on"] == "raw":
+        parts.append("whole replies")
     if rule["tie"] == "first":
         parts.append("tie: first")
     return f"{line['metric']}: {', '.join(parts)}"

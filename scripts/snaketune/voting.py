@@ -15,6 +15,15 @@ MOST_EXACT = 10
 Z = statistics.NormalDist().inv_cdf(0.975)
 
 
+class Raw(NamedTuple):
+    """A whole reply as a vote: equal ones are one candidate, whatever they say."""
+
+    text: int
+    """Stands for the text."""
+    label: str | None
+    """What it says; None where that cannot be read."""
+
+
 class Outcome(NamedTuple):
     """The label that a vote gives, or why it gives none."""
 
@@ -25,15 +34,16 @@ class Outcome(NamedTuple):
 class Ballot(NamedTuple):
     """What each response to a record says, None for one that says nothing, and the gold label."""
 
-    says: tuple[str | None, ...]
+    says: tuple[str | Raw | None, ...]
     """Empty where the record has no response at all, because of an error."""
     gold: str
 
 
-def decide(says: Sequence[str | None], rule: Vote) -> Outcome:
+def decide(says: Sequence[str | Raw | None], rule: Vote) -> Outcome:
     """The vote over the labels that a record's responses say, by a rule of the config.
 
     Valid votes are those that say a label; a response that could not be read, or failed, is None.
+    Where whole replies vote, each that did not fail is valid, and the winner may be unreadable.
     """
     valid = [label for label in says if label is not None]
     if len(valid) < rule.min_valid:
@@ -49,12 +59,18 @@ def decide(says: Sequence[str | None], rule: Vote) -> Outcome:
     return _most(valid, rule)
 
 
-def _most(valid: list[str], rule: Vote) -> Outcome:
+def label_of(vote: str | Raw | None) -> str | None:
+    """What a vote says."""
+    return vote.label if isinstance(vote, Raw) else vote
+
+
+def _most(valid: list[str | Raw], rule: Vote) -> Outcome:
     """The label that most votes have; of equally many the first seen, if ties go to the first."""
     ranked = Counter(valid).most_common()
     if len(ranked) > 1 and ranked[0][1] == ranked[1][1] and rule.tie == "abstain":
         return Outcome(None, "tie")
-    return Outcome(ranked[0][0])
+    label = label_of(ranked[0][0])
+    return Outcome(label, None if label is not None else "unreadable")
 
 
 def measured(ballots: Sequence[Ballot], rule: Vote, k: int) -> dict:
@@ -135,7 +151,8 @@ def gain(ballots: Sequence[Ballot], rule: Vote, k: int) -> tuple[float | None, f
     the records. There are no ends where there is one record.
     """
     differences = [
-        (bool(says) and decide(says, rule).label == gold) - says.count(gold) / k
+        (bool(says) and decide(says, rule).label == gold)
+        - sum(label_of(vote) == gold for vote in says) / k
         for says, gold in ballots
     ]
     middle = statistics.fmean(differences)
@@ -148,7 +165,8 @@ def gain(ballots: Sequence[Ballot], rule: Vote, k: int) -> tuple[float | None, f
 def agreement(ballots: Sequence[Ballot]) -> tuple[float | None, float | None]:
     """Of records with two valid votes or more: the share whose valid votes are all the same, and
     the mean share of their pairs of votes that are."""
-    counts = [Counter(label for label in says if label is not None) for says, _ in ballots]
+    labels = [[label_of(vote) for vote in says] for says, _ in ballots]
+    counts = [Counter(label for label in said if label is not None) for said in labels]
     counts = [count for count in counts if count.total() > 1]
     if not counts:
         return None, None

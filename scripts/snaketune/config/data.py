@@ -139,11 +139,16 @@ class Vote(Strict):
     """Fewer readable responses make the record an abstention (unparsed)."""
     tie: Literal["abstain", "first"] = "abstain"
     """What decides between labels that equally many responses have."""
+    on: Literal["label", "raw"] = "label"
+    """majority: what is counted. raw: whole replies, equal to the character, of which the most
+    frequent one is then read, as the logic study votes."""
 
     @model_validator(mode="after")
     def _needs_a_label(self) -> "Vote":
         if (self.rule in ("any", "threshold")) != (self.label is not None):
             raise ValueError("label: belongs to the rules any and threshold, and only to them")
+        if self.on == "raw" and self.rule != "majority":
+            raise ValueError(f"on: raw replies are counted by majority, not by {self.rule}")
         return self
 
 
@@ -176,12 +181,15 @@ class JsonExtract(Strict):
 class Reading(Strict):
     """One way to read a label out of a reply; each is a metric of its own."""
 
-    rule: Literal["first_word", "substring_published", "conclusion"]
+    rule: Literal["first_word", "substring_published", "conclusion", "option_letter"]
     """first_word: the label that the reply's first telling clause begins or ends with, as a word
     and not negated, else unparsed. substring_published: the first of `labels` that occurs anywhere
     in the lower-cased reply, even inside another word, as the nli study reads it. conclusion: the
     label behind the last 结论, negations resolved; of two labels, the one that holds the other
-    is its negation."""
+    is its negation. option_letter: the one letter of an option that the reply states, or whose text
+    it states; several, none, and one that the question lacks are unparsed."""
+    part: Literal["whole", "last_line"] = "whole"
+    """What of a reply is read; last_line where it reasons first."""
     default: str | None = None
     """What an unreadable reply counts as; null keeps it unparsed."""
     vote: Vote = Vote()
@@ -195,6 +203,8 @@ class LabelExtract(Strict):
     kind: Literal["label"]
     labels: list[str] = Field(min_length=2)
     """What a model may answer, in the order in which substring_published looks for it."""
+    choices: str | None = None
+    """option_letter: the field with the texts of a question's options as a JSON list."""
     positive: str | None = None
     """The label whose F1 stands beside the accuracy."""
     readings: dict[Name, Reading] = Field({"accuracy": Reading(rule="first_word")}, min_length=1)
@@ -221,6 +231,9 @@ class LabelExtract(Strict):
     def _mapped_labels(self) -> "LabelExtract":
         if len(self.labels) != 2 and any(r.rule == "conclusion" for r in self.readings.values()):
             raise ValueError("readings: the rule conclusion tells two labels apart, no more")
+        by_letter = any(r.rule == "option_letter" for r in self.readings.values())
+        if by_letter and not self.choices:
+            raise ValueError("choices: the rule option_letter needs the field of the options")
         for where, label in self._labels_named():
             if label is not None and label not in self.labels:
                 raise ValueError(f"{where}: no label '{label}'. {nearest(label, self.labels)}")
@@ -287,6 +300,8 @@ class Dataset(Strict):
         if isinstance(self.extract, LabelExtract):
             if parts:
                 raise ValueError("extract: label reads one text, but source.label has parts")
+            if self.extract.choices:
+                self._check_choices([self.extract.choices])
             known = self.source.label_values() - set(self.extract.labels)
             if known:
                 raise ValueError(
@@ -306,14 +321,17 @@ class Dataset(Strict):
         return self
 
     def _check_options(self, extract: OptionsExtract, parts: set[str]) -> None:
-        fields = self.source.field_names()
-        for field in extract.choice_fields():
-            if field not in fields:
-                raise ValueError(f"extract.choices: no field '{field}'. {nearest(field, fields)}")
+        self._check_choices(extract.choice_fields())
         if parts and LETTERS not in parts:
             raise ValueError(
                 f"extract: options compares letters, but source.label has no part '{LETTERS}'"
             )
+
+    def _check_choices(self, named: list[str]) -> None:
+        fields = self.source.field_names()
+        for field in named:
+            if field not in fields:
+                raise ValueError(f"extract.choices: no field '{field}'. {nearest(field, fields)}")
 
     def has_split(self, split: str) -> bool:
         """Whether a split may hold records."""

@@ -164,6 +164,9 @@ def results_of(study):
     made += ["figures/accuracy.svg"] + (["figures/loss.svg"] if adapters else [])
     made += [f"figures/{grid}.svg" for grid in settings["grids"]]
     made += ["figures/votes.svg"] if votes_in(study) else []
+    if settings["mmlu"]:
+        made += [f"mmlu/{model}.json" for model in settings["mmlu"]["models"]]
+        made += [f"mmlu.{kind}" for kind in ("csv", "md", "html")]
     made += ["spending.csv", "spending.html"] if pays(study) else []
     bases = {a["base"] for a in adapters.values()}
     bases |= {model["base"] for model in asked.values() if model["base"]}

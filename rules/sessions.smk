@@ -98,6 +98,38 @@ def weights_and_arguments(study, names):
 SESSIONS = list(sessions())
 
 
+def mmlu_sessions():
+    """Sets of models whose general ability is measured on one set of weights."""
+    for study, settings in STUDIES.items():
+        together = {}
+        for name in settings["mmlu"]["models"] if settings["mmlu"] else []:
+            together.setdefault(weights_of(study, name), []).append(name)
+        for models in together.values():
+            yield mmlu_session_of(study, models)
+
+
+def mmlu_session_of(study, names):
+    mmlu, folder = STUDIES[study]["mmlu"], f"results/{RUN}/{study}/mmlu"
+    put_on, weights, arguments = weights_and_arguments(study, names)
+    out = {name: f"{folder}/{name}.json" for name in names}
+    nothing = {"adapter": None, "recipe": None}
+    measured = {name: put_on.get(name, nothing) for name in names}
+    settings = {"study": study, "mmlu": mmlu, "models": measured, "out": out}
+    return {
+        "study": study,
+        "name": names[0],
+        "models": names,
+        "weights": weights,
+        "questions": sorted(map(str, Path(mmlu["path"]).glob("*/*.csv"))) if mmlu["path"] else [],
+        "outcomes": list(out.values()),
+        "arguments": arguments,
+        "settings": as_it_is(json.dumps(settings, ensure_ascii=False)),
+    }
+
+
+MMLU_SESSIONS = list(mmlu_sessions())
+
+
 def planned_jobs():
     """What distill, predict and judge will ask of addresses, as plan.py takes it."""
     for study, settings in STUDIES.items():

@@ -119,6 +119,26 @@ def compare_settings(wildcards):
     )
 
 
+def outcomes_of_mmlu(wildcards):
+    """What each model got right, in the order of the table."""
+    models = STUDIES[wildcards.study]["mmlu"]["models"]
+    return [f"<results>/{{study}}/mmlu/{model}.json" for model in models]
+
+
+def mmlu_table_settings(wildcards):
+    study = STUDIES[wildcards.study]
+    return json.dumps(
+        {
+            "study": wildcards.study,
+            "title": study["title"],
+            "note": config["note"],
+            "baseline": study["baseline"],
+            "models": study["mmlu"]["models"],
+        },
+        ensure_ascii=False,
+    )
+
+
 # --- report
 
 

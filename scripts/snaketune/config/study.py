@@ -4,6 +4,7 @@ from typing import Literal, NamedTuple
 
 from pydantic import Field, model_validator
 
+from snaketune.config.ability import Mmlu
 from snaketune.config.common import Name, Strict, check_json_schema, nearest
 from snaketune.config.data import PLACEHOLDER, REPLY, Dataset, Prompt
 from snaketune.config.services import Endpoint
@@ -64,6 +65,8 @@ class Study(Strict):
     """The model that every other one is compared with, record by record."""
     evaluations: list[Evaluation] = Field(min_length=1)
     sampling: Sampling = Sampling()
+    mmlu: Mmlu | None = None
+    """General ability before and after tuning."""
     published: list[Published] = []
 
     @model_validator(mode="after")
@@ -79,6 +82,8 @@ class Study(Strict):
         for model in self.models.values():
             if model.base is None and model.adapters() and model.adapters()[0] in self.adapters:
                 model.base = self.adapters[model.adapters()[0]].base
+        if self.mmlu:
+            self.mmlu.models = self.mmlu.with_baseline(self.baseline)
         return self
 
     def _models_named(self, evaluation: Evaluation) -> list[str]:
@@ -120,6 +125,7 @@ class Study(Strict):
         self._check_published()
         self._check_votes()
         self._check_grids()
+        self._check_mmlu()
         self._check_schema()
         return self
 
@@ -154,6 +160,8 @@ class Study(Strict):
             yield f"evaluations.{index}.dataset", "dataset", evaluation.dataset
             for name in evaluation.models or []:
                 yield f"evaluations.{index}.models", "model", name
+        for name in self.mmlu.models if self.mmlu else []:
+            yield "mmlu.models", "model", name
         for index, number in enumerate(self.published):
             yield f"published.{index}.model", "model", number.model
             yield f"published.{index}.dataset", "dataset", number.dataset
@@ -311,6 +319,18 @@ class Study(Strict):
                 f"sampling.response_schema: {', '.join(here)} cannot be held to a schema; only a "
                 "model behind an address can"
             )
+
+    def _check_mmlu(self) -> None:
+        """Likelihoods of letters need the weights here, and weights are made of models asked."""
+        asked = {model for evaluation in self.evaluations for model in evaluation.models or []}
+        for name in self.mmlu.models if self.mmlu else []:
+            if self.models[name].endpoint:
+                raise ValueError(
+                    f"mmlu.models: '{name}' is behind an address, which gives no likelihoods of "
+                    "letters; name models with weights here"
+                )
+            if name not in asked:
+                raise ValueError(f"mmlu.models: no evaluation asks '{name}'; add it to one")
 
     def _check_published(self) -> None:
         places = [(p.model, p.dataset, p.metric) for p in self.published]

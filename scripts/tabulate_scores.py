@@ -10,6 +10,7 @@ from snaketune.files import read_json, write_text
 from snaketune.judged import agreements
 from snaketune.option_kinds import kinds
 from snaketune.pages import as_html, as_markdown
+from snaketune.seeds import over_seeds, with_seeds
 from snaketune.tables import Block, TableSettings, as_csv, gather, sections
 from snaketune.voted import voted
 from snaketune.whole_datasets import whole_datasets
@@ -18,10 +19,11 @@ from snaketune.whole_datasets import whole_datasets
 def main(args: argparse.Namespace) -> None:
     """Write the three forms of the table."""
     settings = TableSettings.model_validate(args.settings)
-    rows = gather(settings, args.scores)
+    rows = with_seeds(gather(settings, args.scores), settings.variants)
     parts = sections(rows, settings.baseline)
     scores = [read_json(path) for path in args.scores]
     blocks = [
+        *over_seeds(rows, settings.variants),
         *voted(scores, settings.models),
         *kinds(scores, settings.models),
         *agreements(scores, settings.models),

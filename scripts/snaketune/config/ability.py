@@ -1,6 +1,7 @@
 """A test of general ability before and after tuning, by lm-evaluation-harness."""
 
-from typing import Literal
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -41,3 +42,20 @@ class Mmlu(Strict):
     def with_baseline(self, baseline: str) -> list[str]:
         """The models asked, the baseline first."""
         return [baseline, *(name for name in self.models if name != baseline)]
+
+    def check(self, models: Mapping[str, Any], evaluations: Iterable[Any]) -> None:
+        """Likelihoods of letters need weights here, and weights are made of models asked.
+
+        Args:
+            models: of the study, by name.
+            evaluations: of the study.
+        """
+        asked = {name for evaluation in evaluations for name in evaluation.models}
+        for name in self.models:
+            if models[name].endpoint:
+                raise ValueError(
+                    f"mmlu.models: '{name}' is behind an address, which gives no likelihoods of "
+                    "letters; name models with weights here"
+                )
+            if name not in asked:
+                raise ValueError(f"mmlu.models: no evaluation asks '{name}'; add it to one")

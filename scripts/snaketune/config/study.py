@@ -1,5 +1,6 @@
 """A study: one YAML of config/studies, resolved for one scale, its references checked."""
 
+from collections import Counter
 from typing import Literal, NamedTuple
 
 from pydantic import Field, model_validator
@@ -8,6 +9,7 @@ from snaketune.config.ability import Mmlu
 from snaketune.config.common import Name, Strict, check_json_schema, nearest
 from snaketune.config.data import PLACEHOLDER, REPLY, Dataset, Prompt
 from snaketune.config.services import Endpoint
+from snaketune.config.sites import Site
 from snaketune.config.sources import Columns
 from snaketune.config.tuning import (
     Adapter,
@@ -57,6 +59,8 @@ class Study(Strict):
     """Bases that the study adds to `tiny`, which is always there."""
     endpoints: dict[Name, Endpoint] = {}
     """Models behind an address, as teachers or to be asked."""
+    sites: dict[Name, Site] = {}
+    """Sites whose questions are crawled."""
     adapters: dict[Name, Adapter] = {}
     models: dict[Name, Model] = Field(min_length=1)
     grids: dict[Name, Grid] = {}
@@ -90,11 +94,12 @@ class Study(Strict):
         if evaluation.models is None:
             return list(self.models)
         named: dict[str, None] = {}
+        times = Counter(evaluation.models)
         for name in evaluation.models:
             if name in self.grids:
                 points = grid_points(name, self.grids[name], self.models)
                 named |= dict.fromkeys(point.model for point in points)
-            elif evaluation.models.count(name) > 1:
+            elif times[name] > 1:
                 raise ValueError(
                     f"evaluations: {name} on {evaluation.dataset}/{evaluation.split} is asked for "
                     "twice"
@@ -113,6 +118,10 @@ class Study(Strict):
             "model": self.models,
             "endpoint": {RULES: None, **self.endpoints},
             "served": self.endpoints,
+            "model or sweep": {
+                *self.models,
+                *(model.variant.of for model in self.models.values() if model.variant),
+            },
         }
         for where, kind, name in self._named():
             if name not in known[kind]:
@@ -125,7 +134,8 @@ class Study(Strict):
         self._check_published()
         self._check_votes()
         self._check_grids()
-        self._check_mmlu()
+        if self.mmlu:
+            self.mmlu.check(self.models, self.evaluations)
         self._check_schema()
         return self
 
@@ -163,7 +173,7 @@ class Study(Strict):
         for name in self.mmlu.models if self.mmlu else []:
             yield "mmlu.models", "model", name
         for index, number in enumerate(self.published):
-            yield f"published.{index}.model", "model", number.model
+            yield f"published.{index}.model", "model or sweep", number.model
             yield f"published.{index}.dataset", "dataset", number.dataset
 
     def _check_prompts(self) -> None:
@@ -216,9 +226,11 @@ class Study(Strict):
     def _check_models(self) -> None:
         for key, model in self.models.items():
             self._check_parts(key, model)
-        pairs = [(m, e.dataset, e.split) for e in self.evaluations for m in e.models or []]
-        for model, dataset, split in pairs:
-            if pairs.count((model, dataset, split)) > 1:
+        pairs = Counter(
+            (model, e.dataset, e.split) for e in self.evaluations for model in e.models or []
+        )
+        for (model, dataset, split), times in pairs.items():
+            if times > 1:
                 raise ValueError(f"evaluations: {model} on {dataset}/{split} is asked for twice")
             if (self.baseline, dataset, split) not in pairs:
                 raise ValueError(
@@ -319,18 +331,6 @@ class Study(Strict):
                 f"sampling.response_schema: {', '.join(here)} cannot be held to a schema; only a "
                 "model behind an address can"
             )
-
-    def _check_mmlu(self) -> None:
-        """Likelihoods of letters need the weights here, and weights are made of models asked."""
-        asked = {model for evaluation in self.evaluations for model in evaluation.models or []}
-        for name in self.mmlu.models if self.mmlu else []:
-            if self.models[name].endpoint:
-                raise ValueError(
-                    f"mmlu.models: '{name}' is behind an address, which gives no likelihoods of "
-                    "letters; name models with weights here"
-                )
-            if name not in asked:
-                raise ValueError(f"mmlu.models: no evaluation asks '{name}'; add it to one")
 
     def _check_published(self) -> None:
         places = [(p.model, p.dataset, p.metric) for p in self.published]

@@ -42,6 +42,7 @@ rule judge:
         "<benchmarks>/{study}/judge/{model}/{dataset}/{split}.tsv"
     wildcard_constraints:
         dataset=any_of(judged_datasets()),
+    localrule: True
     conda:
         "../envs/api.yaml"
     resources:

@@ -25,7 +25,7 @@ for session in MMLU_SESSIONS:
         resources:
             gpu=MACHINE["gpu"],
             gpu_model=MACHINE["gpu_model"],
-            mem_mb=MACHINE["mem_mb"],
+            mem_mb=growing(MACHINE["mem_mb"]),
             runtime=MACHINE["runtime"],
         params:
             settings=session["settings"],
@@ -34,7 +34,7 @@ for session in MMLU_SESSIONS:
             f"{session['study']}: MMLU of {', '.join(session['models'])}"
         shell:
             "python scripts/mmlu.py --settings {params.settings:q} {params.arguments:q}"
-            " --threads {threads} --log {log:q}"
+            " --gpus {resources.gpu} --threads {threads} --log {log:q}"
 
 
 rule tabulate_mmlu:
@@ -56,6 +56,7 @@ rule tabulate_mmlu:
         "<benchmarks>/{study}/tabulate_mmlu.tsv"
     wildcard_constraints:
         study=any_of(name for name, study in STUDIES.items() if study["mmlu"]),
+    localrule: True
     conda:
         "../envs/report.yaml"
     params:

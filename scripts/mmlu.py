@@ -27,7 +27,8 @@ def arguments() -> argparse.ArgumentParser:
 
 Settings: {{"study", "mmlu": Mmlu, "models": {{name: {{"adapter": FOLDER, "recipe": FILE}}}},
 "out": {{name: FILE}}}}; adapter and recipe are null for the bare base and for a merged model.
-"""
+""",
+        gpus=True,
     )
     parser.add_argument("--base", type=Path, required=True, help="source.json of the base")
     parser.add_argument("--merged", type=Path, help="folder of a merged model, asked instead")

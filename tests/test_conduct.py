@@ -9,7 +9,6 @@ from types import SimpleNamespace
 import pytest
 from scrapy.exceptions import IgnoreRequest
 from scrapy.http import Request, TextResponse
-from scrapy.settings import Settings
 from sites import live
 
 from snaketune.config.sites import Site
@@ -44,10 +43,7 @@ class Harness:
         self.journal = Journal(folder)
         site = Site(**live("jxedt", ADDRESS, **settings))
         self.spider = JxedtSpider("town", site, ADDRESS, self.journal, "key")
-        crawler = SimpleNamespace(
-            spider=self.spider, settings=Settings({"USER_AGENT": "Snaketune/0.1 (+us@example.org)"})
-        )
-        self.conduct = Conduct(crawler)
+        self.conduct = Conduct(SimpleNamespace(spider=self.spider))
 
     def request(self, path: str = ONE, **meta) -> Request:
         meta = meta if path == ROBOTS else {"path": path, **meta}
@@ -189,6 +185,7 @@ def test_no_robots_txt_forbids_nothing(harness):
         (200, "<html>captcha</html>", "a captcha"),
         (200, "User-agent: *\nCrawl-delay: 10\n", "set the site's delay to that"),
         (200, "User-agent: *\nRequest-rate: 1/20s\n", "20 seconds"),
+        (200, "User-agent: Snaketune\nCrawl-delay: 9\n\nUser-agent: *\nDisallow:\n", "9 seconds"),
     ],
 )
 def test_a_robots_txt_that_cannot_be_followed_forbids_all(harness, status, text, reason):

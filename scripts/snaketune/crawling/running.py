@@ -13,7 +13,7 @@ from scrapy.crawler import AsyncCrawlerProcess
 from scrapy.settings import Settings
 
 from snaketune.config.sites import Site
-from snaketune.crawling.conduct import Conduct
+from snaketune.crawling.conduct import ROBOT, Conduct
 from snaketune.crawling.jkbd import JkbdSpider
 from snaketune.crawling.jxedt import JxedtSpider
 from snaketune.crawling.local_site import LocalSite, served
@@ -26,7 +26,7 @@ from snaketune.journal import Journal
 
 log = logging.getLogger(__name__)
 
-AGENT = "Snaketune/0.1"
+AGENT = f"{ROBOT}/0.1"
 SHIPPED = {"jkbd": JkbdSpider, "jxedt": JxedtSpider}
 RETRIES = 2
 """Further tries of a page after a fault of the server or the line."""
@@ -135,6 +135,7 @@ def _settings(site: Site) -> dict:
     return {
         "USER_AGENT": f"{AGENT} (+{site.contact})" if site.contact else f"{AGENT} (local)",
         "ROBOTSTXT_OBEY": True,
+        "ROBOTSTXT_USER_AGENT": ROBOT,
         "CONCURRENT_REQUESTS": 1,
         "CONCURRENT_REQUESTS_PER_DOMAIN": 1,
         "DOWNLOAD_DELAY": site.delay,

@@ -22,9 +22,23 @@ BASES = config["bases"]
 MACHINE = config["machine"]
 
 
+MANY = 50
+"""More names than this would make patterns and jobs so long that planning a sweep crawls."""
+
+
 def any_of(names):
     """Wildcard pattern of just these names; of none it matches nothing."""
     return "|".join(re.escape(name) for name in names) or "(?!)"
+
+
+def any_swept(names):
+    """Wildcard pattern of names that a sweep may have made: of any name, where they are many."""
+    return any_of(names) if len(names) <= MANY else "[^/]+"
+
+
+def in_parts(things):
+    """A list in parts of at most MANY."""
+    return [things[start : start + MANY] for start in range(0, len(things), MANY)]
 
 
 def all_names(kind):
@@ -34,12 +48,15 @@ def all_names(kind):
 
 def studies_where(kind, path, holds):
     """Pattern for {study}, matching only where `path`, with a name for {name}, fits `holds`."""
-    cases = [
-        f"(?={re.escape(f'{study}/{path.format(name=name)}')}){re.escape(study)}"
-        for study, settings in STUDIES.items()
-        for name, item in settings[kind].items()
-        if holds(item)
-    ]
+    cases = []
+    for study, settings in STUDIES.items():
+        before, after = map(re.escape, f"{study}/{path}".split("{name}"))
+        fit = [name for name, item in settings[kind].items() if holds(item)]
+        others = sorted(settings[kind].keys() - set(fit))
+        # of a sweep all models fit but for a few, and naming those few makes the shorter pattern
+        few, sign = (fit, "=") if len(fit) <= len(others) else (others, "!")
+        if fit:
+            cases.append(f"(?{sign}{before}(?:{any_of(few)}){after}){re.escape(study)}")
     return f"(?:{'|'.join(cases)})" if cases else "(?!)"
 
 
@@ -178,7 +195,7 @@ wildcard_constraints:
     study=any_of(STUDIES),
     base=any_of(BASES),
     dataset=any_of(all_names("datasets")),
-    adapter=any_of(all_names("adapters")),
-    model=any_of(all_names("models")),
+    adapter=any_swept(all_names("adapters")),
+    model=any_swept(all_names("models")),
     site=any_of(all_names("sites")),
     split="train|validation|test",

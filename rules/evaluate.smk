@@ -28,26 +28,26 @@ rule extract_and_vote:
 
 
 # One job a study scores all of its models.
-for study in STUDIES:
+for scoring in scoring_jobs():
 
     rule:
         name:
-            f"score_{study}"
+            f"score_{scoring['name']}"
         input:
-            scored_files(study),
+            scoring["inputs"],
         output:
-            [f"<results>/{study}/scores/{place}.json" for place in asked_places(study)],
+            scoring["outputs"],
         log:
-            f"<logs>/{study}/score.log",
+            f"<logs>/{scoring['study']}/score/{scoring['name']}.log",
         benchmark:
-            f"<benchmarks>/{study}/score.tsv"
+            f"<benchmarks>/{scoring['study']}/score/{scoring['name']}.tsv"
         conda:
             "../envs/data.yaml"
         params:
-            settings=score_settings(study),
+            settings=scoring["settings"],
             code=code_of("score"),
         message:
-            f"{study}: score all models"
+            f"{scoring['study']}: score all models"
         shell:
             "python scripts/score.py --settings {params.settings:q} --log {log:q}"
 

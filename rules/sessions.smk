@@ -10,7 +10,8 @@ def sessions():
         for name in asked_models(study):
             together.setdefault(weights_of(study, name), []).append(name)
         for models in together.values():
-            yield session_of(study, models)
+            for part in in_parts(models):
+                yield session_of(study, part)
 
 
 def weights_of(study, name):

@@ -16,11 +16,6 @@ def extract_settings(wildcards):
     return json.dumps({"extract": extract}, ensure_ascii=False)
 
 
-def asked_places(study):
-    """`model/dataset/split` of every evaluation."""
-    return ["/".join(evaluation) for evaluation in evaluations_of(study)]
-
-
 def scores_wanted(study):
     """What score.py is told of each model's answers to each split."""
     settings, folder = STUDIES[study], f"results/{RUN}/{study}"
@@ -48,14 +43,19 @@ def scores_wanted(study):
         }
 
 
-def scored_files(study):
+def scoring_jobs():
+    """Each job that scores: one a study, or several where a sweep has very many models."""
     keys = ("answers", "baseline", "recipe", "combination")
-    files = [one.get(key) for one in scores_wanted(study) for key in keys]
-    return list(dict.fromkeys(file for file in files if file))
-
-
-def score_settings(study):
-    return as_it_is(json.dumps({"scores": list(scores_wanted(study))}, ensure_ascii=False))
+    for study in STUDIES:
+        for number, wanted in enumerate(in_parts(list(scores_wanted(study)))):
+            files = [one.get(key) for one in wanted for key in keys]
+            yield {
+                "study": study,
+                "name": f"{study}_part{number + 1}" if number else study,
+                "inputs": list(dict.fromkeys(file for file in files if file)),
+                "outputs": [one["out"] for one in wanted],
+                "settings": as_it_is(json.dumps({"scores": wanted}, ensure_ascii=False)),
+            }
 
 
 def answers_of_study(wildcards):
@@ -148,6 +148,12 @@ def votes_settings(wildcards):
     )
 
 
+def variants_of(study):
+    """Which sweep each model comes from, of those that come from one."""
+    models = STUDIES[study]["models"]
+    return {name: models[name]["variant"] for name in models if models[name]["variant"]}
+
+
 def votes_table_settings(wildcards):
     return json.dumps(
         {"study": wildcards.study} | json.loads(votes_settings(wildcards)), ensure_ascii=False
@@ -163,6 +169,7 @@ def table_settings(wildcards):
             "note": config["note"],
             "published": study["published"],
             "models": list(study["models"]),
+            "variants": variants_of(wildcards.study),
             "baseline": study["baseline"],
             "scale": config["scale"],
             "run": RUN,

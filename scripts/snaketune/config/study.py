@@ -1,5 +1,6 @@
 """A study: one YAML of config/studies, resolved for one scale, its references checked."""
 
+from collections import Counter
 from typing import Literal, NamedTuple
 
 from pydantic import Field, model_validator
@@ -88,11 +89,12 @@ class Study(Strict):
         if evaluation.models is None:
             return list(self.models)
         named: dict[str, None] = {}
+        times = Counter(evaluation.models)
         for name in evaluation.models:
             if name in self.grids:
                 points = grid_points(name, self.grids[name], self.models)
                 named |= dict.fromkeys(point.model for point in points)
-            elif evaluation.models.count(name) > 1:
+            elif times[name] > 1:
                 raise ValueError(
                     f"evaluations: {name} on {evaluation.dataset}/{evaluation.split} is asked for "
                     "twice"
@@ -110,6 +112,10 @@ class Study(Strict):
             "adapter": self.adapters,
             "model": self.models,
             "endpoint": {RULES: None, **self.endpoints},
+            "model or sweep": {
+                *self.models,
+                *(model.variant.of for model in self.models.values() if model.variant),
+            },
         }
         for where, kind, name in self._named():
             if name not in known[kind]:
@@ -154,7 +160,7 @@ class Study(Strict):
             for name in evaluation.models or []:
                 yield f"evaluations.{index}.models", "model", name
         for index, number in enumerate(self.published):
-            yield f"published.{index}.model", "model", number.model
+            yield f"published.{index}.model", "model or sweep", number.model
             yield f"published.{index}.dataset", "dataset", number.dataset
 
     def _check_prompts(self) -> None:
@@ -201,9 +207,11 @@ class Study(Strict):
     def _check_models(self) -> None:
         for key, model in self.models.items():
             self._check_parts(key, model)
-        pairs = [(m, e.dataset, e.split) for e in self.evaluations for m in e.models or []]
-        for model, dataset, split in pairs:
-            if pairs.count((model, dataset, split)) > 1:
+        pairs = Counter(
+            (model, e.dataset, e.split) for e in self.evaluations for model in e.models or []
+        )
+        for (model, dataset, split), times in pairs.items():
+            if times > 1:
                 raise ValueError(f"evaluations: {model} on {dataset}/{split} is asked for twice")
             if (self.baseline, dataset, split) not in pairs:
                 raise ValueError(

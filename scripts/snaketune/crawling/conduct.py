@@ -57,7 +57,6 @@ class Conduct:
         self.journal: Journal = self.spider.journal
         self.spider.keep = self.keep
         self.robots: str | None = None
-        self.robots_fetched: str | None = None
         self.asked = self.stored = self.waits = 0
 
     @classmethod
@@ -147,7 +146,6 @@ class Conduct:
             return response.replace(status=200, body=FORBID_ALL)
         self.keep(page)
         self.robots = "allowed" if page.status == 200 else "no robots.txt"
-        self.robots_fetched = page.fetched
         return response if page.status == 200 else response.replace(status=200, body=b"")
 
     def _too_fast(self, text: str) -> str | None:

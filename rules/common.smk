@@ -101,6 +101,12 @@ def adapter_folder(model, name):
     return f"adapters/{model['adapter']}" if model["adapter"] else None
 
 
+def growing(mem_mb):
+    """Memory of a job, more at each further attempt: one that was killed for want of it then has
+    what it needs."""
+    return lambda wildcards, attempt: mem_mb * (1 + attempt) // 2
+
+
 def as_it_is(text):
     """A function of a text, since Snakemake fills the braces of a mere text."""
     return lambda wildcards: text

@@ -14,6 +14,7 @@ rule extract_and_vote:
         "<logs>/{study}/extract_and_vote/{model}/{dataset}/{split}.log",
     benchmark:
         "<benchmarks>/{study}/extract_and_vote/{model}/{dataset}/{split}.tsv"
+    localrule: True
     conda:
         "../envs/data.yaml"
     params:
@@ -41,6 +42,7 @@ for scoring in scoring_jobs():
             f"<logs>/{scoring['study']}/score/{scoring['name']}.log",
         benchmark:
             f"<benchmarks>/{scoring['study']}/score/{scoring['name']}.tsv"
+        localrule: True
         conda:
             "../envs/data.yaml"
         params:
@@ -61,6 +63,7 @@ rule compare_models:
         "<logs>/{study}/compare_models.log",
     benchmark:
         "<benchmarks>/{study}/compare_models.tsv"
+    localrule: True
     conda:
         "../envs/data.yaml"
     params:

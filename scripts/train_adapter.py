@@ -1,7 +1,8 @@
 """Train one adapter by its recipe; run again after a kill, it goes on from its last checkpoint.
 
-On several GPUs: torchrun --standalone --nproc-per-node N -- scripts/train_adapter.py … (without
-the -- torchrun takes --log for an option of its own).
+With --gpus of more than one it goes on as torchrun, with a process a GPU. By hand: torchrun
+--standalone --nproc-per-node N -- scripts/train_adapter.py … (without the -- torchrun takes --log
+for an option of its own).
 """
 
 import argparse
@@ -9,13 +10,17 @@ import logging
 import os
 from pathlib import Path
 
-from snaketune import cli
+from snaketune import cli, leasing
 
 log = logging.getLogger("snaketune")
 
 
 def main(args: argparse.Namespace) -> None:
     """Train and write adapter_model.safetensors, adapter_config.json, loss.csv, metrics.json."""
+    if "RANK" in os.environ:
+        leasing.end_with_starter()
+    elif args.gpus and args.gpus > 1:
+        leasing.become_torchrun(args.gpus)
     from snaketune import devices
     from snaketune.loading import use_threads
     from snaketune.training import train
@@ -38,7 +43,7 @@ def main(args: argparse.Namespace) -> None:
 
 def arguments() -> argparse.ArgumentParser:
     """The command line."""
-    parser = cli.parser(__doc__)
+    parser = cli.parser(__doc__, gpus=True)
     parser.add_argument("--recipe", type=Path, required=True, help="recipe.yaml")
     parser.add_argument("--base", type=Path, required=True, help="source.json of the base")
     parser.add_argument("--train", type=Path, required=True, help="records to train on")

@@ -50,8 +50,8 @@ def clean_settings(wildcards):
 
 def deduplicate_settings(wildcards):
     source = item(wildcards, "datasets")["source"]
-    keys = ("kind", "option", "between", "deduplicate")
-    return json.dumps({"source": {key: source[key] for key in keys}}, ensure_ascii=False)
+    keys = ("deduplicate", "option", "between")
+    return json.dumps({key: source[key] for key in keys}, ensure_ascii=False)
 
 
 def duplicates_settings(wildcards):

@@ -7,8 +7,8 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from snaketune import cli
+from snaketune.config.deduplicating import Deduplication
 from snaketune.config.resolve import validated
-from snaketune.config.sources import QuestionsSource
 from snaketune.deduplicating import deduplicate
 from snaketune.errors import UserError
 from snaketune.files import read_jsonl, write_json, write_jsonl
@@ -21,27 +21,29 @@ log = logging.getLogger(__name__)
 class Settings(BaseModel):
     """The script's slice of the config."""
 
-    source: QuestionsSource
+    deduplicate: Deduplication = Deduplication()
+    option: str = "{letter}. {text}"
+    between: str = "\n"
 
 
 def main(args: argparse.Namespace) -> None:
-    """Write records, counts and examples from the settings `{"source"}`."""
-    source = validated(Settings, args.settings, "settings").source
+    """Write records, counts, examples from the settings `{"deduplicate", "option", "between"}`."""
+    settings = validated(Settings, args.settings, "settings")
     questions = [Question.model_validate(row) for row in read_jsonl(args.raw)]
-    found = deduplicate(questions, source.deduplicate)
+    found = deduplicate(questions, settings.deduplicate)
     if not found.kept:
         raise UserError(
             f"{args.raw}: all {len(questions)} questions contradict one another. Set "
             "deduplicate.conflicts: keep to keep one of each answer."
         )
-    records = (question_record(question, group, source) for question, group in found.kept)
-    write_jsonl(args.out, records)
+    form = settings.option, settings.between
+    write_jsonl(args.out, (question_record(one, group, *form) for one, group in found.kept))
     write_json(args.counts, found.counts)
     write_json(args.examples, found.examples)
     log.info("%d of %d questions kept.", found.counts["kept"], found.counts["in"])
     if found.counts["conflicting_answers"]:
         text = "%d questions have several answers; they are %s."
-        kept = "dropped" if source.deduplicate.conflicts == "drop" else "kept, in one split each"
+        kept = "dropped" if settings.deduplicate.conflicts == "drop" else "kept, in one split each"
         log.warning(text, found.counts["conflicting_answers"], kept)
 
 

@@ -1,9 +1,9 @@
 """Whether two texts that are nearly equal say the same.
 
-Similarity alone cannot tell: 雨天 and 雪天, 左 and 右, 50 and 100 metres make other questions of one
-text. So what differs is looked at: particles may; words that a bank itself tells apart never may;
-words that one site always has where another has other words may. Anything else may only where the
-explanations are equal too.
+Similarity alone cannot tell: 雨天 and 雪天, 左 and 右 make other questions of one text. So what
+differs is looked at: particles may; words that a bank itself tells apart never may; words that one
+site has where another has other words may, if that is so in several questions. Anything else may
+only where options, answers and explanations are equal.
 """
 
 from collections import Counter, defaultdict
@@ -19,9 +19,9 @@ TELLING = frozenset("不未无非没勿否禁")
 """Characters that make another question of a text wherever they come or go."""
 OPPOSITES = tuple(
     frozenset(word)
-    for word in "左右 前后 上下 内外里 进出入 先后 大小 多少 高低 快慢 长短 远近 早晚夜昼 虚实 单双 "
-    "红黄绿蓝白黑棕 开关闭 加减 同反 正错误 全半 雨雪雾风冰 一二三四五六七八九十两 干湿 客货 新旧 "
-    "东西南北 轻重".split()
+    for word in "左右 前后 上下 内外里 进出入 先后 大小 多少 高低 快慢 长短 远近 早晚夜昼 虚实 "
+    "红黄绿蓝白黑棕 开关闭 加减 同反 正错误 全半 雨雪雾风冰 一二三四五六七八九十两 干湿 客货 "
+    "单双 新旧 轻重 东西南北".split()
 )
 """Characters of which one in place of another makes another question."""
 OFTEN = 2
@@ -68,8 +68,9 @@ class Wording:
     """What a bank teaches about words: which it tells apart, and which its sites swap.
 
     Two questions of one site that differ in a swap alone are two questions there, so its words
-    differ in meaning. A swap of words that no site tells apart, seen often enough between sites in
-    questions that agree in all else, is a matter of wording.
+    differ in meaning. A swap of words that no site tells apart is a matter of wording, if it is
+    seen often enough between sites in questions that agree in all else, and if neither word is
+    mostly swapped for others: what may be replaced by anything is what a question is about.
     """
 
     def __init__(self) -> None:
@@ -88,10 +89,16 @@ class Wording:
 
     def learn(self) -> None:
         """Decide which words are swapped often enough."""
+        times: Counter[str] = Counter()
+        for swap, places in self._between.items():
+            times.update(dict.fromkeys(swap, len(places)))
         self._means_same = frozenset(
             swap
             for swap, places in self._between.items()
-            if len(places) >= OFTEN and swap not in self._within and not tells_apart(swap)
+            if len(places) >= OFTEN
+            and all(2 * len(places) >= times[word] for word in swap if word)
+            and swap not in self._within
+            and not tells_apart(swap)
         )
 
     @staticmethod

@@ -22,6 +22,8 @@ MOST_EXAMPLES = 20
 """Of each kind, on the page."""
 SMALL_BLOCK = 30
 """Stems with one set of options; of so many every two are looked at."""
+PARTICULAR = 2
+"""Questions of one site that may share an explanation which still says what they ask."""
 LIKE_OPTIONS = 0.3
 """Similarity of two options that may be one in other words."""
 REASONS = ("picture", "type", "numbers", "options", "wording")
@@ -93,7 +95,9 @@ class _Bank:
             for head, places in self.members.items()
         }
         self.by_stem: dict[str, list[int]] = defaultdict(list)
+        self.explained: dict[str, Counter[str]] = defaultdict(Counter)
         for head in self.members:
+            self.explained[self.forms[head].explanation].update(self.sources[head])
             self.by_stem[self.forms[head].stem].append(head)
 
     def result(self) -> Deduplicated:
@@ -199,7 +203,12 @@ class _Bank:
         """Whether equal options, answers and explanations say that two stems mean the same."""
         one, other = self.forms[pair.one], self.forms[pair.other]
         keys = ("explanation", "options", "answer")
-        return bool(one.explanation) and all(getattr(one, k) == getattr(other, k) for k in keys)
+        same = all(getattr(one, key) == getattr(other, key) for key in keys)
+        return bool(one.explanation) and same and self._is_particular(one.explanation)
+
+    def _is_particular(self, explanation: str) -> bool:
+        """Whether an explanation goes with hardly more than one question on each site."""
+        return max(self.explained[explanation].values()) <= PARTICULAR
 
     # --- deciding
 

@@ -47,12 +47,6 @@ def read_questions(
         The questions that stay, in the order of sites and files, and per site or file how many
         were `read`, `unusable` by reason, and left out for their `picture`, or for having none.
     """
-    if not source.sites and not source.paths():
-        raise UserError(
-            f"{key}: names neither sites nor a path, so there are no questions. Give it the path "
-            "of a bank that you have, or set the url of a site under sites, accept its terms "
-            "there, and name it here."
-        )
     found: list[Question] = []
     facts: dict[str, dict] = {}
     for name in source.sites:

@@ -193,8 +193,9 @@ def quality(
 
     Returns:
         `source`, the counts of `clean` without its list, then per split `records`, `groups`,
-        `without_gold` and `masked` (and how many of each of the `strata`, if any), and `leakage`: groups that stand in more than one split
-        (`groups`) and contents asked in more than one split (`prompts`).
+        `without_gold` and `masked` (and how many of each of the `strata`, if any), and `leakage`:
+        groups that stand in more than one split (`groups`) and contents asked in more than one
+        split (`prompts`).
     """
     sizes = Counter(homes)
     pairs = zip(homes, records.labels, strict=True)

@@ -305,6 +305,11 @@ class QuestionsSource(RecordSource):
 
     @model_validator(mode="after")
     def _named_once(self) -> "QuestionsSource":
+        if not self.sites and not self.paths():
+            raise ValueError(
+                "sites, path: both are empty. Give the path of a bank that you have, or name sites "
+                "of the study, whose sites.{name} then has the url and accepts the terms"
+            )
         for names in (self.sites, self.paths()):
             if len(set(names)) < len(names):
                 raise ValueError("sites, path: one is named twice")

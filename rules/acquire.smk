@@ -14,7 +14,7 @@ rule synthesise:
     benchmark:
         "<benchmarks>/{study}/synthesise/{dataset}.tsv"
     wildcard_constraints:
-        study=source_kind("weather", "nli", "pairs"),
+        study=source_kind("weather", "nli", "pairs", "puzzles"),
     conda:
         "../envs/data.yaml"
     params:

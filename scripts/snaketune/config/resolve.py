@@ -16,7 +16,20 @@ from snaketune.config.study import Study, grid_points
 from snaketune.config.tuning import LocalBase
 from snaketune.errors import UserError
 
-KINDS = ("weather", "nli", "pairs", "file", "table", "hub", "json", "label", "options", "Split")
+KINDS = (
+    "weather",
+    "nli",
+    "pairs",
+    "puzzles",
+    "problems",
+    "file",
+    "table",
+    "hub",
+    "json",
+    "label",
+    "options",
+    "Split",
+)
 SOURCES = ("tiny", "local", "hub", "pretrain")
 RESERVED = {"all", "bases", "logs", "benchmarks"}
 """Names of the workflow's own targets and folders; so are those of its rules."""

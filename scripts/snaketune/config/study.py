@@ -172,6 +172,7 @@ class Study(Strict):
     def _check_placeholders(self, key: str, name: str, dataset: Dataset) -> None:
         prompt, fields = self.prompts[name], dataset.source.field_names()
         answers = fields | dataset.source.label_names() | {"label"}
+        answers |= dataset.source.answer_names()
         answers |= {"reasoning"} if dataset.distill else set()
         for part, known in (("system", fields), ("user", fields), ("answer", answers)):
             _check_known(f"prompts.{name}.{part}", getattr(prompt, part) or "", key, known)

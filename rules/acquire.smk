@@ -37,7 +37,7 @@ rule fetch:
     benchmark:
         "<benchmarks>/{study}/fetch/{dataset}.tsv"
     wildcard_constraints:
-        study=source_kind("file", "table", "hub"),
+        study=source_kind("file", "table", "problems", "hub"),
     conda:
         "../envs/data.yaml"
     params:

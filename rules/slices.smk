@@ -9,9 +9,12 @@ def source_files(wildcards):
     """Files that a dataset's source reads."""
     source = item(wildcards, "datasets")["source"]
     paths = [source[key] for key in ("cities", "path") if source.get(key)]
-    return [
+    files = [
         file for path in paths for file in (path.values() if isinstance(path, dict) else [path])
     ]
+    if source.get("obtain"):  # else one that a person has to get would stop the whole plan
+        files = [file for file in files if Path(file).is_file()]
+    return files
 
 
 def source_settings(wildcards):

@@ -50,6 +50,9 @@ class ProblemsSource(ListedOptions):
     kind: Literal["problems"]
     path: str | dict[SplitName, str]
     """One file, or one for each split that the files already are."""
+    obtain: str | None = None
+    """How a person comes by the files. With it a file that is not there stops the job that reads
+    it, with these words, and not the whole plan."""
     tidy: bool = True
     """Take out what Markdown left (**), and bring the heading of a question (选择题 1:) to one
     form; false leaves the texts as they are. Both are counted."""
@@ -62,6 +65,9 @@ class ProblemsSource(ListedOptions):
 
     def given_splits(self) -> set[str]:
         return set() if isinstance(self.path, str) else set(self.path)
+
+    def label_values(self) -> set[str]:
+        return set("ABCDEFGHIJ"[:MOST_OPTIONS])
 
 
 class PuzzlesSource(ListedOptions):

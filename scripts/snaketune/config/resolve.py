@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from snaketune.code import SCRIPTS
 from snaketune.config.common import NAME, nearest
+from snaketune.config.problems import ProblemsSource
 from snaketune.config.run import Run
 from snaketune.config.sources import FileSource, TableSource, WeatherSource
 from snaketune.config.study import Study, grid_points
@@ -177,7 +178,9 @@ def _check_files(study: Study, path: Path) -> None:
         if isinstance(source, WeatherSource):
             _explained(f"{path}: datasets.{key}.source.cities", read_cities, Path(source.cities))
         paths = [source.path] if isinstance(source, FileSource) else []
-        if isinstance(source, TableSource):
+        if isinstance(source, TableSource) or (
+            isinstance(source, ProblemsSource) and not source.obtain
+        ):
             paths = list(source.paths().values())
         for missing in (p for p in paths if not Path(p).is_file()):
             raise UserError(f"{path}: datasets.{key}.source.path: no file {missing}")

@@ -43,6 +43,12 @@ include: "rules/report.smk"
 include: "rules/plan.smk"
 
 
+# A missing key ends its job only when that job begins, which may be after hours of others.
+onstart:
+    for fault in key_faults():
+        logger.warning(fault)
+
+
 rule all:
     default_target: True
     input:

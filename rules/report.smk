@@ -90,6 +90,34 @@ rule draw_votes:
         " --out {output:q} --log {log:q}"
 
 
+rule tabulate_votes:
+    input:
+        scores_of_study,
+    output:
+        csv="<results>/{study}/votes.csv",
+        html=report(
+            "<results>/{study}/votes.html",
+            caption="../report/votes_table.rst",
+            category="{study}",
+            subcategory="Accuracy",
+            labels={"what": "table of votes"},
+        ),
+    log:
+        "<logs>/{study}/tabulate_votes.log",
+    benchmark:
+        "<benchmarks>/{study}/tabulate_votes.tsv"
+    conda:
+        "../envs/report.yaml"
+    params:
+        settings=votes_table_settings,
+        code=code_of("tabulate_votes"),
+    message:
+        "{wildcards.study}: tabulate what voting is worth"
+    shell:
+        "python scripts/tabulate_votes.py --settings {params.settings:q} --scores {input:q}"
+        " --csv {output.csv:q} --html {output.html:q} --log {log:q}"
+
+
 rule tabulate_spending:
     input:
         bought_files,

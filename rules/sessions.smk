@@ -10,7 +10,8 @@ def sessions():
         for name in asked_models(study):
             together.setdefault(weights_of(study, name), []).append(name)
         for models in together.values():
-            yield session_of(study, models)
+            for part in in_parts(models):
+                yield session_of(study, part)
 
 
 def weights_of(study, name):
@@ -127,6 +128,12 @@ def planned_job(study, endpoint, dataset, split, **how):
 
 
 PLANNED = list(planned_jobs())
+
+
+def key_faults():
+    """What is wrong with the keys of endpoints that this run may ask."""
+    asked = {job["endpoint"]["name"]: job["endpoint"]["endpoint"] for job in PLANNED}
+    return faults_of_keys({name: Endpoint(**settings) for name, settings in asked.items()}).values()
 
 
 def bought_files(wildcards):

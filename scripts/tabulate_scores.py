@@ -7,7 +7,9 @@ from snaketune import cli
 from snaketune.combined import combined
 from snaketune.comparisons import matrices, read_comparisons
 from snaketune.files import read_json, write_text
+from snaketune.folding import folded
 from snaketune.pages import as_html, as_markdown
+from snaketune.seeds import over_seeds, with_seeds
 from snaketune.tables import Block, TableSettings, as_csv, gather, sections
 from snaketune.voted import voted
 
@@ -15,9 +17,11 @@ from snaketune.voted import voted
 def main(args: argparse.Namespace) -> None:
     """Write the three forms of the table."""
     settings = TableSettings.model_validate(args.settings)
-    rows = gather(settings, args.scores)
+    rows = with_seeds(gather(settings, args.scores), settings.variants)
     parts = sections(rows, settings.baseline)
     blocks = [
+        *over_seeds(rows, settings.variants),
+        *folded(map(read_json, args.scores), settings.models),
         *voted(map(read_json, args.scores), settings.models),
         *matrices(read_comparisons(args.comparisons)),
         *combined(map(read_json, args.combinations), settings.models),

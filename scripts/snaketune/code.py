@@ -21,11 +21,17 @@ def code_of(script: str) -> str:
     while waiting:
         path = waiting.pop()
         if path not in seen:
-            tree = ast.parse(path.read_text(encoding="utf-8"))
-            seen[path] = ast.dump(_without_docstrings(tree))
-            waiting.extend(_imported(tree))
+            seen[path], imported = _read(path)
+            waiting.extend(imported)
     text = "\n".join(f"{path.relative_to(SCRIPTS)} {seen[path]}" for path in sorted(seen))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+@cache
+def _read(path: Path) -> tuple[str, list[Path]]:
+    """What a file says, and the snaketune files that it imports."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return ast.dump(_without_docstrings(tree)), _imported(tree)
 
 
 def _without_docstrings(tree: ast.Module) -> ast.Module:

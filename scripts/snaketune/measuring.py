@@ -1,4 +1,4 @@
-"""Facts about a run that its metrics record: memory, versions, the project's commit."""
+"""Facts about a run that its metrics record: memory, arithmetic, versions, the project's commit."""
 
 import resource
 import subprocess
@@ -7,6 +7,10 @@ from importlib import metadata
 from pathlib import Path
 
 import torch
+
+from snaketune.cards import CARDS, card_named
+from snaketune.estimating import training_flops, utilisation
+from snaketune.shapes import shape_in
 
 LIBRARIES = ("torch", "transformers", "trl", "peft", "bitsandbytes", "datasets")
 
@@ -46,3 +50,29 @@ def peak_memory_mb() -> dict[str, float]:
     if torch.cuda.is_available():
         peak["gpu"] = round(torch.cuda.max_memory_allocated() / 1024**2, 1)
     return peak
+
+
+def arithmetic(folder: Path, context: float, scored: float, metrics: dict) -> dict:
+    """How much arithmetic a training did, and what share of the GPUs' that was.
+
+    Args:
+        folder: of the base.
+        context: tokens of a record, on average.
+        scored: share of them that bears loss.
+        metrics: of the run, with `tokens_per_second` and `devices`.
+
+    Returns:
+        `card` (the driver's name, null without a GPU), `flops_per_token` and `mfu`; the last two
+        are null where the model's size, or the card, is not known.
+    """
+    card = torch.cuda.get_device_name() if torch.cuda.is_available() else None
+    shape, known = shape_in(folder), card and card_named(card)
+    flops = shape and training_flops(shape, context, scored)
+    mfu = None
+    if flops and known:
+        mfu = utilisation(flops, metrics["tokens_per_second"], CARDS[known], metrics["devices"])
+    return {
+        "card": card,
+        "flops_per_token": flops and round(flops),
+        "mfu": mfu and round(mfu, 4),
+    }

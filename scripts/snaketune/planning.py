@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from snaketune.chat.budget import cost
+from snaketune.chat.keys import faults_of_keys
 from snaketune.chat.ledger import Spending
 from snaketune.chat.wire import Ask, Usage, most_tokens, request_body
 from snaketune.config.common import Name, Strict
@@ -82,12 +83,17 @@ def plan(settings: Settings, journals: Path, ledger: Path) -> dict:
     """What all jobs ask and cost; see `HOW`.
 
     Returns:
-        `{"jobs": [...], "endpoints": [...], "how": text}`; money is null without a price.
+        `{"jobs": [...], "endpoints": [...], "how": text}`; money is null without a price,
+        `key_fault` of an endpoint where its key is there or none is asked for.
     """
     rows = [plan_job(job, journals) for job in settings.jobs]
     addresses = {job.endpoint.name: job.endpoint for job in settings.jobs}
     spending = Spending(ledger)
-    totals = [_account(one, rows, spending) for one in addresses.values()]
+    faults = faults_of_keys({name: one.endpoint for name, one in addresses.items()})
+    totals = [
+        {**_account(one, rows, spending), "key_fault": faults.get(name)}
+        for name, one in addresses.items()
+    ]
     return {"jobs": rows, "endpoints": totals, "how": " ".join(HOW.split())}
 
 
@@ -215,6 +221,7 @@ def as_text(found: dict) -> str:
         for row in found["endpoints"]
         if row["stops_at_budget"]
     ]
+    warnings += [row["key_fault"] for row in found["endpoints"] if row["key_fault"]]
     return "\n".join([*aligned(jobs), "", *aligned(accounts), "", *warnings, HOW])
 
 

@@ -24,7 +24,8 @@ def problem_records(source: ProblemsSource, key: str, facts: dict) -> Iterator[d
     """Yield a raw record for each question, in the order of the files.
 
     The id is the problem's, a hyphen and the place of the question, from 1. The group is the
-    problem's text without Markdown. When the last has passed, `facts["counts"]` has what was met on the way.
+    problem's text without Markdown. When the last has passed, `facts["counts"]` has what was met
+    on the way.
 
     Args:
         source: which files, and how options are written.

@@ -99,7 +99,10 @@ def _record(rng: Random, source: PuzzlesSource, puzzle: Puzzle, asked: Asked) ->
         "choices": json.dumps(texts, ensure_ascii=False),
         "reasoning": f"{asked.step}\n{asked.right}选{letter}",
     }
-    return {"fields": fields, "label": letter, "group": puzzle.problem}
+    if not source.gold:
+        del fields["reasoning"]
+    label = letter if source.gold else None
+    return {"fields": fields, "label": label, "group": puzzle.problem}
 
 
 def _others(rng: Random, right: str, *pools: tuple[str, ...] | list[str]) -> list[str]:

@@ -10,6 +10,7 @@ from snaketune.config.common import Name, Strict
 from snaketune.config.data import Extract, LabelExtract
 from snaketune.errors import UserError
 from snaketune.files import read_json
+from snaketune.folding import over_folds
 from snaketune.metrics import (
     Metric,
     answered,
@@ -48,7 +49,8 @@ def score(
 
     A record's answer is the vote over its responses (see `snaketune.voting.decide`); where there
     are several, `mean` and `sd` are those of the accuracies of each response index by itself, and
-    `votes` of a reading says what the vote is worth (see `snaketune.voting.measured`). Records
+    `votes` of a reading says what the vote is worth (see `snaketune.voting.measured`), and where
+    the answers are those of folds, `folds` what each fold gave (see `snaketune.folding`). Records
     without a gold answer are left out and counted. A record without an answer (unparsed) and an
     error are wrong in every metric and counted besides; where unreadable replies count as a label,
     a record that has it from nothing else is counted as unparsed, right or not.
@@ -79,6 +81,11 @@ def score(
             table = confusion(extract.labels, metric, with_gold)
             line |= f1(table, extract.positive) if extract.positive else {}
             line |= {"votes": _votes(metric, with_gold, k), "confusion": table}
+        if with_gold and "fold" in with_gold[0]:
+            rights = zip(
+                (row["fold"] for row in with_gold), voted_right(metric, with_gold), strict=True
+            )
+            line["folds"] = over_folds(rights)
         lines.append(line)
     return {
         "study": settings.study,

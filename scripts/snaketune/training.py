@@ -37,7 +37,7 @@ from snaketune.checkpoints import (
 from snaketune.errors import UserError
 from snaketune.files import digest, read_jsonl, sha256_file, whole, write_json
 from snaketune.folders import move, read_source
-from snaketune.measuring import git_commit, peak_memory_mb, versions
+from snaketune.measuring import arithmetic, git_commit, peak_memory_mb, versions
 from snaketune.progress import Clock, Progress
 from snaketune.prompts import check_prompt_gate, missing
 from snaketune.recipe import Recipe, read_recipe, recipe_hash
@@ -106,6 +106,7 @@ def train(
         clock.start()
         _train_from(trainer, start)
         metrics = _metrics(trainer, sets["train"], clock)
+        metrics |= _arithmetic(source, sets["train"], metrics)
         metrics |= {**facts, "resumed_from_step": int(start.name.split("-")[1]) if start else None}
         if devices.is_first():
             _write_adapter(trainer, source, metrics, Path(out))
@@ -331,6 +332,14 @@ def _metrics(trainer: SFTTrainer, records: datasets.Dataset, clock: "Clock") -> 
         "versions": versions(),
         "git_commit": git_commit(),
     }
+
+
+def _arithmetic(source: dict, records: datasets.Dataset, metrics: dict) -> dict:
+    """How much of the GPUs' arithmetic the run used; see `measuring.arithmetic`."""
+    tokens = sum(map(len, records["input_ids"]))
+    scored = sum(label != IGNORED for labels in records["labels"] for label in labels)
+    lengths = {"context": tokens / len(records), "scored": scored / tokens}
+    return arithmetic(Path(source["path"]), **lengths, metrics=metrics)
 
 
 def _write_adapter(trainer: SFTTrainer, source: dict, metrics: dict, out: Path) -> None:

@@ -76,6 +76,14 @@ class Split(Strict):
         return getattr(self, split) != 0
 
 
+class HeldOut(Strict):
+    """Validation records drawn from the training split that a source gives."""
+
+    records: int = Field(gt=0)
+    """So many, or as near to it as whole groups allow; labels in the shares that all have."""
+    seed: int = 0
+
+
 class Prompt(Strict):
     """How a record becomes chat messages; `{name}` is a field, `{label}` the gold label.
 
@@ -259,6 +267,8 @@ class Dataset(Strict):
     split: Split | Literal["given"] | None = None
     """Shares, or `given`: each record stays in the split that its source names. null: `given` where
     a table or a hub names splits, else 0.7, 0.1, 0.2."""
+    held_out: HeldOut | None = None
+    """With `split: given`, a validation split out of the training split; null: none."""
     mask: list[Literal["train", "validation", "test"]] = []
     """Splits in whose texts a run of three or more stars becomes <NUMBER>."""
     distill: Distill | None = None
@@ -277,6 +287,18 @@ class Dataset(Strict):
                 "split: shares would mix the splits that the source names; leave it out, or give "
                 "the source one file"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _held_out(self) -> "Dataset":
+        if self.held_out is None:
+            return self
+        if self.split != "given":
+            raise ValueError("held_out: goes with split: given; with shares, split.validation does")
+        given = self.source.given_splits()
+        # a file's records name their splits themselves, so what it gives shows when it is split
+        if "train" not in given or ("validation" in given and isinstance(self.source, Columns)):
+            raise ValueError("held_out: the source must give train and no validation split")
         return self
 
     @model_validator(mode="after")
@@ -322,4 +344,6 @@ class Dataset(Strict):
         """Whether a split may hold records."""
         if isinstance(self.split, Split):
             return self.split.holds(split)
+        if split == "validation" and self.held_out:
+            return True
         return split in self.source.given_splits()

@@ -6,8 +6,13 @@ What the folds' models answer is pooled under the declared names: each record of
 answered once, by a model that has not met its group.
 """
 
+from __future__ import annotations
+
 import copy
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from snaketune.config.study import Study
 
 
 def unfolded(study: dict[str, Any]) -> dict[str, Any]:
@@ -32,6 +37,64 @@ def unfolded(study: dict[str, Any]) -> dict[str, Any]:
 def folds_of(split: Any) -> int:
     """How many folds a dataset is taken through, 0 for none."""
     return split["folds"] or 0 if isinstance(split, dict) and not split["fold"] else 0
+
+
+def check_folds(study: Study) -> None:
+    """Raise a ValueError for what cannot be done once a fold."""
+    folded = {
+        key: folds_of(dataset.split.model_dump())
+        for key, dataset in study.datasets.items()
+        if dataset.split != "given" and folds_of(dataset.split.model_dump())
+    }
+    homes = {
+        key: adapter.dataset for key, adapter in study.adapters.items() if adapter.dataset in folded
+    }
+    for key in folded:
+        if study.datasets[key].distill:
+            raise ValueError(
+                f"datasets.{key}.distill: a teacher would be asked anew in each fold; distil a "
+                "dataset without folds"
+            )
+        for kind, named in (("datasets", study.datasets), ("adapters", study.adapters)):
+            folds = range(1, folded[key] + 1)
+            clash = {f"{name}.{fold}" for name in (key, *homes) for fold in folds} & set(named)
+            if clash:
+                raise ValueError(f"{kind}.{min(clash)}: a fold would have this name; rename one")
+    for key, adapter in study.adapters.items():
+        first = adapter.init_from
+        if first and homes.get(key) != homes.get(first):
+            raise ValueError(
+                f"adapters.{key}.init_from: '{first}' is trained on other folds, or on none, so it "
+                "could have met this adapter's test records"
+            )
+    for key, grid in study.grids.items():
+        if {grid.start, grid.end} & set(homes):
+            raise ValueError(f"grids.{key}: adapters that are there once a fold have no grid")
+    for key, model in study.models.items():
+        if len({homes.get(name) for name in model.adapters()}) > 1:
+            raise ValueError(f"models.{key}.combine: its adapters are not all of the same folds")
+    _check_asked(study, folded, homes)
+
+
+def _check_asked(study: Study, folded: dict[str, int], homes: dict[str, str]) -> None:
+    """Who is asked what: a fold's model answers the test of its fold, and nothing else."""
+    home = {key: homes.get((model.adapters() or [""])[0]) for key, model in study.models.items()}
+    for index, evaluation in enumerate(study.evaluations):
+        where, dataset = f"evaluations.{index}", evaluation.dataset
+        if dataset in folded and evaluation.split != "test":
+            raise ValueError(f"{where}.split: of folds the test is what is asked")
+        for model in evaluation.models or []:
+            if home[model] and home[model] != dataset:
+                raise ValueError(
+                    f"{where}: '{model}' is there once a fold of '{home[model]}', so it can be "
+                    "asked nothing else; train an adapter on all records for that"
+                )
+    for key, wanted in study.submission.items():
+        if wanted.dataset in folded or home[wanted.model]:
+            raise ValueError(
+                f"submission.{key}: folds are for measuring; send what a model trained on all "
+                "records answers to a dataset without folds"
+            )
 
 
 def _unfold(made: dict, study: dict, dataset: str, count: int) -> None:

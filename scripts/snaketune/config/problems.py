@@ -88,6 +88,8 @@ class PuzzlesSource(ListedOptions):
     )
     """Kinds of problem, drawn uniformly. table: who has what. row: who stands where. chain: what
     follows from rules, twice applied. membership: is it there. numbers: largest, smallest, sum."""
+    gold: bool = True
+    """false keeps the answers back, as a competition does."""
     seed: int = 0
 
     @model_validator(mode="after")

@@ -1,13 +1,17 @@
 """A study: one YAML of config/studies, resolved for one scale, its references checked."""
 
+from collections import Counter
 from typing import Literal, NamedTuple
 
 from pydantic import Field, model_validator
 
 from snaketune.config.common import Name, Strict, check_json_schema, nearest
 from snaketune.config.data import PLACEHOLDER, Dataset, Prompt
+from snaketune.config.folds import check_folds
 from snaketune.config.services import Endpoint
+from snaketune.config.sites import Site
 from snaketune.config.sources import Columns
+from snaketune.config.submission import Submission, check_submissions
 from snaketune.config.tuning import (
     Adapter,
     Base,
@@ -56,6 +60,8 @@ class Study(Strict):
     """Bases that the study adds to `tiny`, which is always there."""
     endpoints: dict[Name, Endpoint] = {}
     """Models behind an address, as teachers or to be asked."""
+    sites: dict[Name, Site] = {}
+    """Sites whose questions are crawled."""
     adapters: dict[Name, Adapter] = {}
     models: dict[Name, Model] = Field(min_length=1)
     grids: dict[Name, Grid] = {}
@@ -65,6 +71,8 @@ class Study(Strict):
     evaluations: list[Evaluation] = Field(min_length=1)
     sampling: Sampling = Sampling()
     published: list[Published] = []
+    submission: dict[Name, Submission] = {}
+    """Files of answers for a competition, by their names."""
 
     @model_validator(mode="after")
     def _fill_in(self) -> "Study":
@@ -85,11 +93,12 @@ class Study(Strict):
         if evaluation.models is None:
             return list(self.models)
         named: dict[str, None] = {}
+        times = Counter(evaluation.models)
         for name in evaluation.models:
             if name in self.grids:
                 points = grid_points(name, self.grids[name], self.models)
                 named |= dict.fromkeys(point.model for point in points)
-            elif evaluation.models.count(name) > 1:
+            elif times[name] > 1:
                 raise ValueError(
                     f"evaluations: {name} on {evaluation.dataset}/{evaluation.split} is asked for "
                     "twice"
@@ -107,6 +116,10 @@ class Study(Strict):
             "adapter": self.adapters,
             "model": self.models,
             "endpoint": {RULES: None, **self.endpoints},
+            "model or sweep": {
+                *self.models,
+                *(model.variant.of for model in self.models.values() if model.variant),
+            },
         }
         for where, kind, name in self._named():
             if name not in known[kind]:
@@ -119,6 +132,8 @@ class Study(Strict):
         self._check_votes()
         self._check_grids()
         self._check_schema()
+        check_folds(self)
+        check_submissions(self)
         return self
 
     def _named(self):
@@ -150,8 +165,11 @@ class Study(Strict):
             yield f"evaluations.{index}.dataset", "dataset", evaluation.dataset
             for name in evaluation.models or []:
                 yield f"evaluations.{index}.models", "model", name
+        for key, wanted in self.submission.items():
+            yield f"submission.{key}.dataset", "dataset", wanted.dataset
+            yield f"submission.{key}.model", "model", wanted.model
         for index, number in enumerate(self.published):
-            yield f"published.{index}.model", "model", number.model
+            yield f"published.{index}.model", "model or sweep", number.model
             yield f"published.{index}.dataset", "dataset", number.dataset
 
     def _check_prompts(self) -> None:
@@ -199,9 +217,11 @@ class Study(Strict):
     def _check_models(self) -> None:
         for key, model in self.models.items():
             self._check_parts(key, model)
-        pairs = [(m, e.dataset, e.split) for e in self.evaluations for m in e.models or []]
-        for model, dataset, split in pairs:
-            if pairs.count((model, dataset, split)) > 1:
+        pairs = Counter(
+            (model, e.dataset, e.split) for e in self.evaluations for model in e.models or []
+        )
+        for (model, dataset, split), times in pairs.items():
+            if times > 1:
                 raise ValueError(f"evaluations: {model} on {dataset}/{split} is asked for twice")
             if (self.baseline, dataset, split) not in pairs:
                 raise ValueError(

@@ -1,0 +1,143 @@
+"""What a training, or the answers of a model, will take of a GPU: memory, arithmetic, time."""
+
+import math
+from dataclasses import dataclass
+
+from snaketune.cards import Card
+from snaketune.config.tuning import Adapter, Quantization, Sampling
+from snaketune.shapes import Shape
+
+BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
+NF4_BYTES = 0.5 + 0.127 / 8
+"""A weight in 4 bits with its share of the doubly quantised scales (QLoRA, Dettmers et al. 2023,
+section 3)."""
+ADAPTER_BYTES = 16
+"""A trained weight in float32, its gradient, Adam's two moments."""
+CONTEXT_GB = 0.8
+"""What CUDA and its libraries hold before a model is loaded."""
+TRAINING_MFU, PREFILL_MFU, DECODE_BANDWIDTH = 0.35, 0.4, 0.3
+"""Shares of a card's arithmetic and bandwidth that runs were seen to reach (README, "GPUs")."""
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """Lengths of the records of a split, in tokens."""
+
+    records: int
+    mean: float
+    """Question and answer together, or the question alone where it is asked."""
+    longest: int
+    answer: float = 0
+    """Of those the answer's, on average."""
+
+
+def weights_bytes(shape: Shape, dtype: str, quantization: Quantization | None) -> float:
+    """Memory of the frozen weights; of a base in 4 bits, embeddings and norms stay in `dtype`."""
+    whole = BYTES[dtype]
+    if quantization is None:
+        return shape.parameters * whole
+    return shape.blocks * NF4_BYTES + (shape.parameters - shape.blocks) * whole
+
+
+def activation_bytes(shape: Shape, adapter: Adapter) -> float:
+    """Memory that a token's way through the blocks leaves for the way back.
+
+    Per block: what its norms, attention, gate and products keep, in 16 bits; the norms' float32
+    copies; for each adapted matrix its input once more, and a mask where there is dropout. With
+    gradient checkpointing a block keeps its input alone, and one block at a time all of this.
+    """
+    width = shape.hidden_of_attention
+    kept = 2 * (6 * shape.hidden + 2 * width + 2 * shape.key_values + 4 * shape.intermediate)
+    kept += 4 * 2 * shape.hidden
+    adapted = sum(
+        rows
+        for name, (rows, _) in shape.linear.items()
+        if adapter.lora.target_modules == "all-linear"
+        or name.rpartition(".")[2] in adapter.lora.target_modules
+    )
+    kept += (2 + 5 * (adapter.lora.lora_dropout > 0)) * adapted / shape.layers
+    if adapter.training.gradient_checkpointing:
+        return shape.layers * 2 * shape.hidden + kept
+    return shape.layers * kept
+
+
+def training_estimate(shape: Shape, adapter: Adapter, tokens: Tokens, devices: int = 1) -> dict:
+    """What one training run takes on each of its devices, and in all.
+
+    Memory is that of the longest batch; arithmetic is that of the published sum: forward, and
+    backward to the activations alone, since the frozen weights have no gradient.
+    """
+    training = adapter.training
+    batch = training.per_device_train_batch_size
+    rows = tokens.records
+    in_batch = batch * tokens.longest
+    if training.packing:
+        rows = math.ceil(tokens.records * tokens.mean / training.max_length)
+        in_batch = batch * training.max_length
+    scored = min(1.0, tokens.answer / max(tokens.mean, 1))
+    a_step = adapter.global_batch_size or batch * training.gradient_accumulation_steps * devices
+    steps = math.ceil(math.ceil(rows / a_step) * training.num_train_epochs)
+    epochs: float = training.num_train_epochs
+    if training.max_steps > 0:
+        steps, epochs = training.max_steps, training.max_steps * a_step / rows
+    trainable = shape.lora(adapter.lora.r, adapter.lora.target_modules)
+    logits = in_batch * scored * shape.vocabulary * (2 * BYTES["float32"] + 2 * 2)
+    memory = {
+        "weights": weights_bytes(shape, adapter.dtype, adapter.quantization),
+        "adapter": trainable * ADAPTER_BYTES,
+        "activations": in_batch * activation_bytes(shape, adapter),
+        "logits": logits,
+    }
+    trained = tokens.records * tokens.mean * epochs
+    return {
+        "tokens": round(trained),
+        "steps": steps,
+        "trainable_parameters": trainable,
+        "memory_gb": {name: round(size / 1e9, 2) for name, size in memory.items()},
+        "peak_gb": round(sum(memory.values()) / 1e9, 1),
+        "flops": trained * training_flops(shape, tokens.mean, scored),
+        "passes": 3 if training.gradient_checkpointing else 2,
+    }
+
+
+def training_flops(shape: Shape, context: float, scored: float) -> float:
+    """Operations that training an adapter needs for a token, recomputing apart.
+
+    Forward, and as much again backward: the frozen weights get no gradient, and the adapter's own
+    arithmetic is left out. PaLM's utilisation (Chowdhery et al. 2022, appendix B), so counted.
+    """
+    return 2 * shape.forward_flops(context / 2, scored)
+
+
+def answering_estimate(
+    shape: Shape, dtype: str, quantization: Quantization | None, sampling: Sampling, asked: Tokens
+) -> dict:
+    """What the answers to a split take, each as long as it may get."""
+    replies = asked.records * sampling.responses_per_record
+    at_once = min(sampling.batch_size, replies)
+    length = asked.longest + sampling.max_new_tokens
+    cache = at_once * length * shape.layers * 2 * shape.key_values * BYTES[dtype]
+    weights = weights_bytes(shape, dtype, quantization)
+    steps = math.ceil(replies / sampling.batch_size) * sampling.max_new_tokens
+    return {
+        "tokens": round(replies * (asked.mean + sampling.max_new_tokens)),
+        "steps": steps,
+        "memory_gb": {"weights": round(weights / 1e9, 2), "cache": round(cache / 1e9, 2)},
+        "peak_gb": round((weights + cache) / 1e9, 1),
+        "flops": replies * asked.mean * shape.forward_flops(asked.mean / 2, 0),
+        "bytes_read": steps * (weights + cache / 2),
+    }
+
+
+def hours(estimate: dict, card: Card, devices: int = 1) -> float:
+    """Hours of each device, at the shares of its arithmetic and bandwidth that were seen."""
+    passes = estimate.get("passes")
+    share = TRAINING_MFU * 2 / passes if passes else PREFILL_MFU
+    seconds = estimate["flops"] / (card.bf16_tflops * 1e12 * share * devices)
+    read = estimate.get("bytes_read", 0) / (card.bandwidth_gb_s * 1e9 * DECODE_BANDWIDTH)
+    return (seconds + read) / 3600
+
+
+def utilisation(flops_per_token: float, tokens_per_second: float, card: Card, n: int) -> float:
+    """Share of the arithmetic of `n` cards that a run used (MFU)."""
+    return flops_per_token * tokens_per_second / (n * card.bf16_tflops * 1e12)

@@ -127,7 +127,7 @@ class _Reader:
         if answer is None:
             self.counts["questions_without_answer"] += 1
             return None
-        if answer not in LETTERS[:options] or len(answer) != 1:
+        if answer not in list(LETTERS[:options]):
             raise UserError(
                 f"{where}: the answer is {answer!r}, which is no letter of its {options} options. "
                 "Mend it, or leave it out where it is not known."

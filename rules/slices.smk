@@ -19,6 +19,17 @@ def source_settings(wildcards):
     return json.dumps({"source": source, "dataset": wildcards.dataset}, ensure_ascii=False)
 
 
+def site_settings(wildcards):
+    site = item(wildcards, "sites")
+    return json.dumps({"name": wildcards.site, "site": site}, ensure_ascii=False)
+
+
+def spider_file(wildcards):
+    """The file of a spider of the user's own."""
+    path = item(wildcards, "sites")["spider"].rpartition(":")[0]
+    return [path] if path else []
+
+
 # --- prepare
 
 
@@ -30,7 +41,7 @@ def clean_settings(wildcards):
 def split_settings(wildcards):
     dataset = item(wildcards, "datasets")
     labels = dataset["extract"].get("labels")
-    settings = {key: dataset[key] for key in ("split", "mask")} | {"labels": labels}
+    settings = {key: dataset[key] for key in ("split", "held_out", "mask")} | {"labels": labels}
     return json.dumps(settings, ensure_ascii=False)
 
 
@@ -175,13 +186,6 @@ def earlier_stage_argument(wildcards, input):
     return ["--init-from", str(Path(input.earlier[0]).parent)] if input.earlier else []
 
 
-def launcher(wildcards, resources):
-    """What starts a training: one process a GPU where a job has several."""
-    if resources.gpu > 1:
-        return f"torchrun --standalone --nproc-per-node {resources.gpu} --"
-    return "python"
-
-
 def inspect_settings(wildcards):
     title = STUDIES[wildcards.study]["title"]
     name = wildcards.made.rpartition("/")[2]
@@ -250,6 +254,7 @@ def recipe_of_first_part(wildcards):
 def parity_records(wildcards):
     """Prompts for the comparison of logits: what the adapter was validated on, else trained on."""
     study, adapter = STUDIES[wildcards.study], parts_of(item(wildcards, "models"))[0]
-    split = study["datasets"][study["adapters"][adapter]["dataset"]]["split"]
-    validated = split != "given" and split["validation"]
+    dataset = study["datasets"][study["adapters"][adapter]["dataset"]]
+    split = dataset["split"]
+    validated = dataset["held_out"] if split == "given" else split["validation"]
     return trained_file(wildcards.study, adapter, "validation" if validated else "train")

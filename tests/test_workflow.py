@@ -98,6 +98,7 @@ def test_new_scoring_code_scores_again_and_generates_nothing(changed):
         "score_nli",
         "score_yesorno",
         "draw_votes",
+        "tabulate_votes",
         "compare_models",
         "tabulate_scores",
         "draw_accuracy",
@@ -160,7 +161,7 @@ def test_light_jobs_do_not_import_torch(changed, tmp_path):
     fresh.snakemake("--cores", "all", "--until", "split", "locate_base", "write_recipe", **trapped)
     assert (fresh.folder / RESULTS / "adapters/lora/recipe.yaml").is_file()
     late = ("check_leaks", "inspect_adapter", "extract_and_vote", "score_weather", "score_nli")
-    late += ("score_yesorno", "draw_votes")
+    late += ("score_yesorno", "draw_votes", "tabulate_votes")
     late += ("compare_models", "tabulate_scores", "draw_accuracy", "draw_grid", "draw_loss")
     changed.snakemake("--cores", "all", "--forcerun", *late, **trapped)
     printed = fresh.snakemake("--cores", "all", "--until", "merge_adapter", fails=True, **trapped)

@@ -1,12 +1,13 @@
 """Splits of a dataset: by sizes, whole groups kept, or as its source gives them; what they hold."""
 
 import hashlib
-from collections import Counter
+import sys
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from itertools import combinations
 from typing import Literal
 
-from snaketune.config.data import Split
+from snaketune.config.data import HeldOut, Split
 from snaketune.errors import UserError
 from snaketune.records import SPLITS, content_digest
 
@@ -20,13 +21,16 @@ class Outline:
     def __init__(self, records: Iterable[dict]):
         self.groups: list[str] = []
         self.contents: list[bytes] = []
-        self.has_gold: list[bool] = []
+        self.labels: list[str | None] = []
+        """Labels that are one text; of a structured one the empty text."""
         self.splits: list[str | None] = []
         self.without_split: str | None = None
         for record in records:
             self.groups.append(record["group"])
             self.contents.append(content_digest(record))
-            self.has_gold.append(record["label"] is not None)
+            label = record["label"]
+            plain = label if isinstance(label, str | None) else ""
+            self.labels.append(plain and sys.intern(plain))
             self.splits.append(record.get("split"))
             if self.without_split is None and self.splits[-1] is None:
                 self.without_split = record["id"]
@@ -81,6 +85,51 @@ def split(records: Outline, settings: Split | Literal["given"]) -> list[str]:
     return [home[group] for group in records.groups]
 
 
+def hold_out(records: Outline, homes: list[str], settings: HeldOut) -> list[str]:
+    """`homes`, with training records moved to validation, whole groups, in an order hashed from
+    the seed, until each label has its share of their number.
+
+    Raises:
+        UserError: the source gives validation records already, has no more training records than
+            are asked for, or its groups are all too large.
+    """
+    members: defaultdict[str, list[int]] = defaultdict(list)
+    for index in (index for index, home in enumerate(homes) if home == "train"):
+        members[records.groups[index]].append(index)
+    there = homes.count("train")
+    if "validation" in homes:
+        raise UserError("held_out: the source gives validation records; leave held_out away.")
+    if settings.records >= there:
+        raise UserError(
+            f"held_out.records: {settings.records} leave none of {there} training records."
+        )
+    labels = Counter(records.labels[index] for part in members.values() for index in part)
+    left = _quotas(labels, settings.records)
+    moved = list(homes)
+    for group in sorted(members, key=lambda group: _drawn(group, settings.seed)):
+        needs = Counter(records.labels[index] for index in members[group])
+        if all(number <= left[label] for label, number in needs.items()):
+            left -= needs
+            for index in members[group]:
+                moved[index] = "validation"
+    if "validation" not in moved:
+        raise UserError(f"held_out: every group is larger than {settings.records} records.")
+    return moved
+
+
+def _quotas(labels: Counter[str | None], total: int) -> Counter[str | None]:
+    """`total` shared out in proportion, the rest to the labels that rounding down costs most."""
+    shares = {label: total * count / labels.total() for label, count in labels.items()}
+    quotas = Counter({label: int(share) for label, share in shares.items()})
+    short = sorted(shares, key=lambda label: (quotas[label] - shares[label], label or ""))
+    quotas.update(short[: total - quotas.total()])
+    return quotas
+
+
+def _drawn(group: str, seed: int) -> str:
+    return hashlib.sha256(f"{seed} {group}".encode()).hexdigest()
+
+
 def _targets(settings: Split, records: int) -> dict[str, float]:
     """What each split that is to have records should have: its share, or else its number."""
     targets = {name: getattr(settings, name) for name in SPLITS}
@@ -99,7 +148,7 @@ def _targets(settings: Split, records: int) -> dict[str, float]:
 
 def _assign(sizes: Counter[str], targets: dict[str, float], seed: int) -> dict[str, str]:
     def turn(group: str) -> tuple[int, str]:
-        return -sizes[group].bit_length(), hashlib.sha256(f"{seed} {group}".encode()).hexdigest()
+        return -sizes[group].bit_length(), _drawn(group, seed)
 
     order = sorted(sizes, key=turn)
     filled = dict.fromkeys(targets, 0)
@@ -133,7 +182,8 @@ def quality(
         (`groups`) and contents asked in more than one split (`prompts`).
     """
     sizes = Counter(homes)
-    no_gold = Counter(home for home, gold in zip(homes, records.has_gold, strict=True) if not gold)
+    pairs = zip(homes, records.labels, strict=True)
+    no_gold = Counter(home for home, label in pairs if label is None)
     groups, contents = _by_home(homes, records.groups), _by_home(homes, records.contents)
     return {
         "source": source,

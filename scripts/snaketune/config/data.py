@@ -14,6 +14,13 @@ PLACEHOLDER = re.compile(r"\{([^\W\d]\w*)\}")
 """`{field}` in a prompt; any other brace, as in a JSON example, stands for itself."""
 
 
+REPLY = "reply"
+"""Placeholder of a judge's prompt for the answer that is judged."""
+
+JUDGED = "judged"
+"""Metric: what the judge calls right."""
+
+
 CLAUSE_MARK = re.compile(r"[.,;:!?\n。，；：！？、．]")
 """What ends a clause of a reply."""
 
@@ -53,6 +60,14 @@ class Split(Strict):
         return getattr(self, split) != 0
 
 
+class HeldOut(Strict):
+    """Validation records drawn from the training split that a source gives."""
+
+    records: int = Field(gt=0)
+    """So many, or as near to it as whole groups allow; labels in the shares that all have."""
+    seed: int = 0
+
+
 class Prompt(Strict):
     """How a record becomes chat messages; `{name}` is a field, `{label}` the gold label.
 
@@ -78,6 +93,25 @@ class TeacherPrompt(Strict):
 
     system: str | None = None
     user: str
+
+
+class Judge(Strict):
+    """A model behind an address that says of each answer whether it is right."""
+
+    endpoint: Name
+    """An endpoint of the study."""
+    prompt: TeacherPrompt
+    """Asks for a verdict on a last line of its own, 正确 or 错误, right or wrong. `{reply}` is the
+    answer that is judged, without <think>; `{label}` and the label's parts are the gold answer."""
+    sampling: Sampling = Sampling(max_new_tokens=1024)
+
+    @model_validator(mode="after")
+    def _judges_a_reply(self) -> "Judge":
+        if REPLY not in PLACEHOLDER.findall(self.prompt.user):
+            raise ValueError(f"prompt.user: no {{{REPLY}}} in it, so nothing would be judged")
+        if self.sampling.responses_per_record != 1:
+            raise ValueError("sampling.responses_per_record: a judge gives one verdict")
+        return self
 
 
 class Distill(Strict):
@@ -236,11 +270,25 @@ class Dataset(Strict):
     split: Split | Literal["given"] | None = None
     """Shares, or `given`: each record stays in the split that its source names. null: `given` where
     a table or a hub names splits, else 0.7, 0.1, 0.2."""
+    held_out: HeldOut | None = None
+    """With `split: given`, a validation split out of the training split; null: none."""
     mask: list[Literal["train", "validation", "test"]] = []
     """Splits in whose texts a run of three or more stars becomes <NUMBER>."""
     distill: Distill | None = None
     """Reasoning for the training splits, which a prompt's answer then has as {reasoning}."""
     extract: Extract
+    judge: Judge | None = None
+    """A model that judges the answers besides; its verdicts are the metric `judged`."""
+
+    def metric_names(self) -> list[str]:
+        """What answers are measured by, in the order of the tables."""
+        return self.extract.metric_names() + ([JUDGED] if self.judge else [])
+
+    @model_validator(mode="after")
+    def _judged(self) -> "Dataset":
+        if self.judge and JUDGED in self.extract.metric_names():
+            raise ValueError(f"extract.readings: '{JUDGED}' is the judge's metric; rename it")
+        return self
 
     @model_validator(mode="after")
     def _given(self) -> "Dataset":
@@ -254,6 +302,18 @@ class Dataset(Strict):
                 "split: shares would mix the splits that the source names; leave it out, or give "
                 "the source one file"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _held_out(self) -> "Dataset":
+        if self.held_out is None:
+            return self
+        if self.split != "given":
+            raise ValueError("held_out: goes with split: given; with shares, split.validation does")
+        given = self.source.given_splits()
+        # a file's records name their splits themselves, so what it gives shows when it is split
+        if "train" not in given or ("validation" in given and isinstance(self.source, Columns)):
+            raise ValueError("held_out: the source must give train and no validation split")
         return self
 
     @model_validator(mode="after")
@@ -299,4 +359,6 @@ class Dataset(Strict):
         """Whether a split may hold records."""
         if isinstance(self.split, Split):
             return self.split.holds(split)
+        if split == "validation" and self.held_out:
+            return True
         return split in self.source.given_splits()

@@ -16,6 +16,7 @@ rule synthesise:
         "<benchmarks>/{study}/synthesise/{dataset}.tsv"
     wildcard_constraints:
         study=source_kind("weather", "nli", "pairs", "puzzles"),
+    localrule: True
     conda:
         "../envs/data.yaml"
     params:
@@ -39,6 +40,7 @@ rule fetch:
         "<benchmarks>/{study}/fetch/{dataset}.tsv"
     wildcard_constraints:
         study=source_kind("file", "table", "problems", "hub"),
+    localrule: True
     conda:
         "../envs/data.yaml"
     params:
@@ -82,6 +84,7 @@ rule parse_pages:
         "<logs>/{study}/parse_pages/{site}.log",
     benchmark:
         "<benchmarks>/{study}/parse_pages/{site}.tsv"
+    localrule: True
     conda:
         "../envs/crawl.yaml"
     params:

@@ -101,6 +101,12 @@ def adapter_folder(model, name):
     return f"adapters/{model['adapter']}" if model["adapter"] else None
 
 
+def growing(mem_mb):
+    """Memory of a job, more at each further attempt: one that was killed for want of it then has
+    what it needs."""
+    return lambda wildcards, attempt: mem_mb * (1 + attempt) // 2
+
+
 def as_it_is(text):
     """A function of a text, since Snakemake fills the braces of a mere text."""
     return lambda wildcards: text
@@ -149,14 +155,15 @@ def raw_name(study, dataset):
 
 
 def pays(study):
-    """Whether a study asks a model behind an address: a teacher or one that it evaluates."""
+    """Whether a study asks a model behind an address: a teacher, a judge, or one that it
+    evaluates."""
     settings = STUDIES[study]
     asked = {settings["models"][model]["endpoint"] for model in asked_models(study)}
     used = {dataset for _, dataset, _ in evaluations_of(study)}
     used |= {adapter["dataset"] for adapter in settings["adapters"].values()}
     for dataset in used:
-        distill = settings["datasets"][dataset]["distill"]
-        asked.add(distill and distill["teacher"])
+        distill, judge = (settings["datasets"][dataset][key] for key in ("distill", "judge"))
+        asked |= {distill and distill["teacher"], judge and judge["endpoint"]}
     return bool(asked & set(settings["endpoints"]))
 
 
@@ -215,7 +222,10 @@ def results_of(study):
         place = f"{model}/{dataset}/{split}"
         made += [f"predictions/{place}.jsonl", f"answers/{place}.jsonl"]
     for model, dataset, split in scored_of(study):
-        made.append(f"scores/{model}/{dataset}/{split}.json")
+        place = f"{model}/{dataset}/{split}"
+        made.append(f"scores/{place}.json")
+        if settings["datasets"][dataset]["judge"]:
+            made += [f"judgements/{place}.{kind}" for kind in ("jsonl", "metrics.json")]
     for one in settings["pooled"]:
         made.append(f"pooled/{one['model']}/{one['dataset']}/{one['split']}.jsonl")
     for name in settings["submission"]:
@@ -225,6 +235,9 @@ def results_of(study):
     made += ["figures/accuracy.svg"] + (["figures/loss.svg"] if adapters else [])
     made += [f"figures/{grid}.svg" for grid in settings["grids"]]
     made += ["figures/votes.svg", "votes.csv", "votes.html"] if votes_in(study) else []
+    if settings["mmlu"]:
+        made += [f"mmlu/{model}.json" for model in settings["mmlu"]["models"]]
+        made += [f"mmlu.{kind}" for kind in ("csv", "md", "html")]
     made += ["spending.csv", "spending.html"] if pays(study) else []
     bases = {a["base"] for a in adapters.values()}
     bases |= {model["base"] for model in asked.values() if model["base"]}

@@ -218,13 +218,6 @@ def earlier_stage_argument(wildcards, input):
     return ["--init-from", str(Path(input.earlier[0]).parent)] if input.earlier else []
 
 
-def launcher(wildcards, resources):
-    """What starts a training: one process a GPU where a job has several."""
-    if resources.gpu > 1:
-        return f"torchrun --standalone --nproc-per-node {resources.gpu} --"
-    return "python"
-
-
 def inspect_settings(wildcards):
     title = STUDIES[wildcards.study]["title"]
     name = wildcards.made.rpartition("/")[2]

@@ -16,6 +16,13 @@ def code_of(script: str) -> str:
     a parameter. Earlier ones do not: what they make again would retrain adapters and buy answers
     again, and an upgrade must not throw away days of work.
     """
+    seen = modules_of(script)
+    text = "\n".join(f"{path.relative_to(SCRIPTS)} {seen[path]}" for path in sorted(seen))
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def modules_of(script: str) -> dict[Path, str]:
+    """What scripts/`script`.py and every snaketune module say that it imports, in functions too."""
     seen: dict[Path, str] = {}
     waiting = [SCRIPTS / f"{script}.py"]
     while waiting:
@@ -23,8 +30,7 @@ def code_of(script: str) -> str:
         if path not in seen:
             seen[path], imported = _read(path)
             waiting.extend(imported)
-    text = "\n".join(f"{path.relative_to(SCRIPTS)} {seen[path]}" for path in sorted(seen))
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+    return seen
 
 
 @cache

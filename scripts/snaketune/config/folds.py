@@ -55,6 +55,10 @@ def check_folds(study: Study) -> None:
                 f"datasets.{key}.distill: a teacher would be asked anew in each fold; distil a "
                 "dataset without folds"
             )
+        if study.datasets[key].judge:
+            raise ValueError(
+                f"datasets.{key}.judge: what is judged has no folds; judge a dataset without them"
+            )
         for kind, named in (("datasets", study.datasets), ("adapters", study.adapters)):
             folds = range(1, folded[key] + 1)
             clash = {f"{name}.{fold}" for name in (key, *homes) for fold in folds} & set(named)

@@ -40,6 +40,7 @@ rule pool_folds:
         "<benchmarks>/{study}/pool_folds/{model}/{dataset}/{split}.tsv"
     wildcard_constraints:
         model=any_swept(pooled_models()),
+    localrule: True
     conda:
         "../envs/data.yaml"
     params:
@@ -70,6 +71,7 @@ rule write_submission:
         "<benchmarks>/{study}/write_submission/{submission}.tsv"
     wildcard_constraints:
         submission=any_of(all_names("submission")),
+    localrule: True
     conda:
         "../envs/data.yaml"
     params:

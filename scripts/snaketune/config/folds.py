@@ -93,6 +93,9 @@ def _check_asked(study: Study, folded: dict[str, int], homes: dict[str, str]) ->
                     f"{where}: '{model}' is there once a fold of '{home[model]}', so it can be "
                     "asked nothing else; train an adapter on all records for that"
                 )
+    asked = study.mmlu.models if study.mmlu else []
+    for model in (model for model in asked if home[model]):
+        raise ValueError(f"mmlu.models: '{model}' is there once a fold; name one that is not")
     for key, wanted in study.submission.items():
         if wanted.dataset in folded or home[wanted.model]:
             raise ValueError(

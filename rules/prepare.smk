@@ -59,9 +59,9 @@ rule deduplicate:
 
 rule split:
     input:
-        records="<results>/{study}/clean/{dataset}.jsonl",
-        counts="<results>/{study}/clean/{dataset}.json",
-        facts="<results>/{study}/raw/{dataset}.json",
+        records=clean_file("jsonl"),
+        counts=clean_file("json"),
+        facts=raw_facts,
     output:
         train="<results>/{study}/data/{dataset}/train.jsonl",
         validation="<results>/{study}/data/{dataset}/validation.jsonl",

@@ -11,6 +11,8 @@ def source_files(wildcards):
     paths = [source[key] for key in ("cities", "path") if source.get(key)]
     parts = [path.values() if isinstance(path, dict) else path for path in paths]
     files = [file for part in parts for file in ([part] if isinstance(part, str) else part)]
+    if source.get("obtain"):  # else one that a person has to get would stop the whole plan
+        files = [file for file in files if Path(file).is_file()]
     return files + list(question_files(wildcards.study, source).values())
 
 
@@ -41,6 +43,20 @@ def spider_file(wildcards):
 
 
 # --- prepare
+
+
+def clean_file(kind):
+    """A file of the clean records that a dataset is split from."""
+
+    def path(wildcards):
+        name = raw_name(wildcards.study, wildcards.dataset)
+        return f"<results>/{{study}}/clean/{name}.{kind}"
+
+    return path
+
+
+def raw_facts(wildcards):
+    return f"<results>/{{study}}/raw/{raw_name(wildcards.study, wildcards.dataset)}.json"
 
 
 def clean_settings(wildcards):
@@ -81,6 +97,14 @@ def asked_splits(study):
     return list(dict.fromkeys((dataset, split) for _, dataset, split in evaluations_of(study)))
 
 
+def trained_for(study, dataset, split):
+    """Datasets that the models were trained on which are asked a split."""
+    settings = STUDIES[study]
+    asked = [m for m, *place in evaluations_of(study) if place == [dataset, split]]
+    adapters = [name for model in asked for name in parts_of(settings["models"][model])]
+    return list(dict.fromkeys(settings["adapters"][name]["dataset"] for name in adapters))
+
+
 def compared_splits(wildcards):
     """What a study trains on, and what it asks."""
     study = wildcards.study
@@ -91,6 +115,7 @@ def compared_splits(wildcards):
 
 def leak_settings(wildcards):
     study = wildcards.study
+    folded = bool(STUDIES[study]["pooled"])
     return json.dumps(
         {
             "title": STUDIES[study]["title"],
@@ -99,7 +124,13 @@ def leak_settings(wildcards):
                 for dataset in trained_datasets(study)
             ],
             "evaluation": [
-                {"dataset": dataset, "split": split, "path": split_file(study, dataset, split)}
+                {
+                    "dataset": dataset,
+                    "split": split,
+                    "path": split_file(study, dataset, split),
+                    # what a fold asks, the other folds train on
+                    "against": trained_for(study, dataset, split) if folded else None,
+                }
                 for dataset, split in asked_splits(study)
             ],
         },

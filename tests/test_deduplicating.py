@@ -6,9 +6,10 @@ from random import Random
 
 import pytest
 
+from snaketune.config.data import Split
 from snaketune.config.deduplicating import Deduplication
 from snaketune.config.driving import DrivingSettings
-from snaketune.config.sources import QuestionsSource
+from snaketune.config.question_source import QuestionsSource
 from snaketune.deduplicating import Deduplicated, deduplicate
 from snaketune.driving import SYNONYMS, bank, driving_questions
 from snaketune.duplicates_page import as_html
@@ -17,6 +18,7 @@ from snaketune.question_files import read_questions
 from snaketune.question_forms import Levelling, picture
 from snaketune.question_records import question_record
 from snaketune.questions import JUDGE_OPTIONS, Question
+from snaketune.splitting import Outline, split
 
 BANK = Path(__file__).resolve().parents[2] / "shared/data/jiakao/DataSubject1.json"
 LIMITS = ["40公里", "60公里", "80公里", "100公里"]
@@ -246,6 +248,27 @@ def test_the_real_bank_and_its_twin_become_one_bank():
     lost = 1325 - sum(q.source != "twin" for q, _ in result.kept)
     assert len(twins_left) <= 13
     assert lost <= 1
+
+
+# ------------------------------------------------------------------------------ strata
+
+
+def test_a_split_has_its_share_of_each_stratum():
+    """In groups of one to four, of which the rare type has few."""
+    rng, records = Random(3), []
+    for kind, groups in (("single", 200), ("judge", 100), ("multi", 20)):
+        for group in range(groups):
+            for number in range(rng.choice((1, 1, 2, 4))):
+                name = f"{kind}-{group}"
+                records.append({"id": f"{name}-{number}", "group": name, "stratum": kind})
+    outline = Outline({**record, "fields": {"q": record["id"]}, "label": "A"} for record in records)
+    homes = split(outline, Split(train=0.7, validation=0.2, test=0.1))
+    for kind in ("single", "judge", "multi"):
+        of_kind = [h for h, r in zip(homes, records, strict=True) if r["stratum"] == kind]
+        for name, share in (("train", 0.7), ("validation", 0.2), ("test", 0.1)):
+            assert abs(of_kind.count(name) - share * len(of_kind)) <= 4
+    groups = {(r["group"], h) for h, r in zip(homes, records, strict=True)}
+    assert len(groups) == 320
 
 
 # ------------------------------------------------------------------------------ a bank's file

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from snaketune.config.sources import QuestionsSource
+from snaketune.config.question_source import QuestionsSource
 from snaketune.crawling.page import Unreadable
 from snaketune.crawling.texts import judged_options, options_of, plain
 from snaketune.errors import UserError

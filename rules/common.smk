@@ -209,7 +209,8 @@ def results_of(study):
         made += [f"data/{dataset}/{split}.jsonl" for split in ("train", "validation", "test")]
         made.append(f"data/{dataset}/quality.json")
         if is_questions(settings["datasets"][dataset]):
-            made += [f"clean/{dataset}.examples.json", f"data/{dataset}/duplicates.html"]
+            made.append(f"clean/{raw_name(study, dataset)}.examples.json")
+            made.append(f"data/{dataset}/duplicates.html")
         distill = settings["datasets"][dataset]["distill"]
         for split in distill["splits"] if distill else ():
             place = f"cot/{dataset}/{split}"

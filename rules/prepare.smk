@@ -93,7 +93,7 @@ rule split:
 rule show_duplicates:
     input:
         quality=rules.split.output.quality,
-        examples=rules.deduplicate.output.examples,
+        examples=clean_file("examples.json"),
     output:
         report(
             "<results>/{study}/data/{dataset}/duplicates.html",

@@ -64,10 +64,10 @@ def conclusion_reader(
     """A function from a reply's text to the label that it concludes, None where it concludes none.
 
     The conclusion is the sentence behind the last 结论： (or heading 结论), or else behind the last
-    因此, 所以, 综上 and the like; a reply without either counts only if it is one short sentence. In
-    it a label at the beginning decides, otherwise the last one. 不, 并非, 不完全 and so on before a
-    label turn it round, twice turn it back; a denial of another form concludes nothing. Nor does
-    "A or B", nor whether, nor a reply that breaks off at 结论：.
+    因此, 所以, 综上 and the like; a reply without either counts only if it is one short sentence.
+    In it a label at the beginning decides, otherwise the last one. 不, 并非, 不完全 and so on
+    before a label turn it round, twice turn it back; a denial of another form concludes nothing.
+    Nor does "A or B", nor whether, nor a reply that breaks off at 结论：.
 
     Args:
         negative, positive: the two labels.

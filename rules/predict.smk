@@ -21,6 +21,7 @@ for session in SESSIONS:
             f"<logs>/{session['study']}/predict/{session['name']}.log",
         benchmark:
             f"<benchmarks>/{session['study']}/predict/{session['name']}.tsv"
+        localrule: session["served"]
         conda:
             "../envs/api.yaml" if session["served"] else "../envs/train.yaml"
         threads: 1 if session["served"] else MACHINE["threads"]
@@ -28,7 +29,7 @@ for session in SESSIONS:
             api=int(session["served"]),
             gpu=0 if session["served"] else MACHINE["gpu"],
             gpu_model="" if session["served"] else MACHINE["gpu_model"],
-            mem_mb=1000 if session["served"] else MACHINE["mem_mb"],
+            mem_mb=growing(1000 if session["served"] else MACHINE["mem_mb"]),
             runtime=MACHINE["runtime"],
         params:
             settings=session["settings"],
@@ -37,4 +38,4 @@ for session in SESSIONS:
             f"{session['study']}: {', '.join(session['models'])} answer"
         shell:
             "python scripts/predict.py --settings {params.settings:q} {params.arguments:q}"
-            " --journal .snaketune/journal --threads {threads} --log {log:q}"
+            " --journal .snaketune/journal --gpus {resources.gpu} --threads {threads} --log {log:q}"

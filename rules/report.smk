@@ -22,6 +22,7 @@ rule tabulate_scores:
         "<logs>/{study}/tabulate_scores.log",
     benchmark:
         "<benchmarks>/{study}/tabulate_scores.tsv"
+    localrule: True
     conda:
         "../envs/report.yaml"
     params:
@@ -51,6 +52,7 @@ rule draw_accuracy:
         "<logs>/{study}/draw_accuracy.log",
     benchmark:
         "<benchmarks>/{study}/draw_accuracy.tsv"
+    localrule: True
     conda:
         "../envs/report.yaml"
     params:
@@ -78,6 +80,7 @@ rule draw_votes:
         "<logs>/{study}/draw_votes.log",
     benchmark:
         "<benchmarks>/{study}/draw_votes.tsv"
+    localrule: True
     conda:
         "../envs/report.yaml"
     params:
@@ -106,6 +109,7 @@ rule tabulate_votes:
         "<logs>/{study}/tabulate_votes.log",
     benchmark:
         "<benchmarks>/{study}/tabulate_votes.tsv"
+    localrule: True
     conda:
         "../envs/report.yaml"
     params:
@@ -134,6 +138,7 @@ rule tabulate_spending:
         "<logs>/{study}/tabulate_spending.log",
     benchmark:
         "<benchmarks>/{study}/tabulate_spending.tsv"
+    localrule: True
     conda:
         "../envs/report.yaml"
     params:
@@ -163,6 +168,7 @@ rule draw_grid:
         "<benchmarks>/{study}/draw_grid/{grid}.tsv"
     wildcard_constraints:
         grid=any_of(all_names("grids")),
+    localrule: True
     conda:
         "../envs/report.yaml"
     params:
@@ -190,6 +196,7 @@ rule draw_loss:
         "<logs>/{study}/draw_loss.log",
     benchmark:
         "<benchmarks>/{study}/draw_loss.tsv"
+    localrule: True
     conda:
         "../envs/report.yaml"
     params:

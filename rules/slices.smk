@@ -19,6 +19,17 @@ def source_settings(wildcards):
     return json.dumps({"source": source, "dataset": wildcards.dataset}, ensure_ascii=False)
 
 
+def site_settings(wildcards):
+    site = item(wildcards, "sites")
+    return json.dumps({"name": wildcards.site, "site": site}, ensure_ascii=False)
+
+
+def spider_file(wildcards):
+    """The file of a spider of the user's own."""
+    path = item(wildcards, "sites")["spider"].rpartition(":")[0]
+    return [path] if path else []
+
+
 # --- prepare
 
 
@@ -173,13 +184,6 @@ def earlier_stage(wildcards):
 
 def earlier_stage_argument(wildcards, input):
     return ["--init-from", str(Path(input.earlier[0]).parent)] if input.earlier else []
-
-
-def launcher(wildcards, resources):
-    """What starts a training: one process a GPU where a job has several."""
-    if resources.gpu > 1:
-        return f"torchrun --standalone --nproc-per-node {resources.gpu} --"
-    return "python"
 
 
 def inspect_settings(wildcards):

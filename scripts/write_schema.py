@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from snaketune import cli
+from snaketune.config import sweeps
 from snaketune.config.run import Run
 from snaketune.config.study import Study
 from snaketune.files import write_json
@@ -23,6 +24,7 @@ def study_schema() -> dict:
     """
     schema = _optional(Study.model_json_schema())
     definitions = schema.pop("$defs")
+    _allow_sweeps(definitions)
     definitions["PartOfStudy"] = copy.deepcopy(schema)
     schema["properties"]["scales"] = {
         "description": "What each scale lays over the keys above: demo, paper, your own.",
@@ -30,6 +32,24 @@ def study_schema() -> dict:
         "additionalProperties": {"$ref": "#/$defs/PartOfStudy"},
     }
     return _titled({**schema, "$defs": definitions}, "Snaketune study")
+
+
+def _allow_sweeps(definitions: dict) -> None:
+    """A list may stand for any one setting of an adapter, and `seeds` for its seed."""
+    for name in ("Adapter", *map(str.capitalize, sweeps.PARTS)):
+        properties = definitions[name]["properties"]
+        for key in properties.keys() - set(sweeps.PARTS):
+            said = {
+                k: properties[key].pop(k) for k in ("description", "title") if k in properties[key]
+            }
+            several = {"type": "array", "items": properties[key], "minItems": 1}
+            properties[key] = {**said, "anyOf": [properties[key], several]}
+    definitions["Adapter"]["properties"][sweeps.SEEDS] = {
+        "description": "Values of training.seed, an adapter each; results are averaged over them.",
+        "type": "array",
+        "items": {"type": "integer"},
+        "minItems": 1,
+    }
 
 
 def _optional(schema: dict) -> dict:

@@ -13,14 +13,13 @@ from snaketune.chat.ledger import Ledger
 from snaketune.chat.waits import PATIENCE, wait_before
 from snaketune.chat.wire import Ask, Body, Choice, Usage, most_tokens, request_body
 from snaketune.config.services import Endpoint
-from snaketune.errors import UserError
+from snaketune.errors import TEMPORARY, UserError
 from snaketune.files import digest
 
 log = logging.getLogger(__name__)
 
 HOPELESS = 20
 """So many asks given up in a row end the run."""
-TEMPORARY = 75
 IGNORED = 3
 """So many answers in a row with one choice, where more were asked for, say that the server gives
 one a request; fewer may have other reasons."""

@@ -13,6 +13,7 @@ from snaketune.config.common import NAME, nearest
 from snaketune.config.run import Run
 from snaketune.config.sources import FileSource, TableSource, WeatherSource
 from snaketune.config.study import Study, grid_points
+from snaketune.config.sweeps import expanded
 from snaketune.config.tuning import LocalBase
 from snaketune.errors import UserError
 
@@ -144,12 +145,16 @@ def _check_study_name(path: Path) -> None:
 
 
 def load_study(path: Path, scale: str) -> Study:
-    """Read a study's YAML and lay its entry of `scales` over it."""
+    """Read a study's YAML, lay its entry of `scales` over it, and write out its sweeps."""
     data = read_yaml(path)
     scales = data.pop("scales", None) or {}
     if scales and scale not in scales:
         raise UserError(f"{path}: scales: no scale '{scale}'. {nearest(scale, scales)}")
-    study = validated(Study, merged(data, scales.get(scale) or {}), str(path))
+    try:
+        data = expanded(merged(data, scales.get(scale) or {}))
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
+    study = validated(Study, data, str(path))
     _check_files(study, path)
     return study
 
@@ -168,6 +173,9 @@ def _check_files(study: Study, path: Path) -> None:
             paths = list(source.paths().values())
         for missing in (p for p in paths if not Path(p).is_file()):
             raise UserError(f"{path}: datasets.{key}.source.path: no file {missing}")
+    for key, site in study.sites.items():
+        if site.own_file() and not Path(site.own_file()).is_file():
+            raise UserError(f"{path}: sites.{key}.spider: no file {site.own_file()}")
     used = {adapter.base for adapter in study.adapters.values()}
     used |= {model.base for model in study.models.values()}
     if "tiny" in used:

@@ -183,6 +183,15 @@ class Combination(Strict):
         return self
 
 
+class Variant(Strict):
+    """Which sweep a model comes from; sweeps fill it in."""
+
+    of: Name
+    """The model of the study that stands for all of the sweep; published numbers name it."""
+    average_as: Name | None = None
+    """Models of one such name differ in their seed alone; the table averages over them."""
+
+
 class Model(Strict):
     """What is evaluated: a base, or a base with an adapter or a sum of adapters, merged or not."""
 
@@ -195,6 +204,7 @@ class Model(Strict):
     merge: bool = True
     """Merge into full weights; false keeps the adapter apart, so that models of one base are
     asked in one process, or for a base that cannot be merged into."""
+    variant: Variant | None = None
 
     @model_validator(mode="after")
     def _something(self) -> "Model":

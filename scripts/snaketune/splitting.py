@@ -80,7 +80,7 @@ def split(records: Outline, settings: Split | Literal["given"]) -> list[str]:
     targets = _targets(settings, len(records.groups))
     sizes = Counter(records.groups)
     if settings.fold:
-        return _fold(records.groups, sizes, settings)
+        return _fold(records, sizes, settings)
     if len(sizes) < len(targets):
         raise UserError(
             f"{len(records.groups)} records in {len(sizes)} groups cannot be split into "
@@ -91,7 +91,7 @@ def split(records: Outline, settings: Split | Literal["given"]) -> list[str]:
     return [home[group] for group in records.groups]
 
 
-def _fold(groups: list[str], sizes: Counter[str], settings: Split) -> list[str]:
+def _fold(records: Outline, sizes: Counter[str], settings: Split) -> list[str]:
     """One fold is the test; of the other folds' groups some are for validation."""
     parts = {str(number): 1.0 for number in range(1, settings.folds + 1)}
     if len(sizes) < len(parts) + bool(settings.validation):
@@ -99,11 +99,13 @@ def _fold(groups: list[str], sizes: Counter[str], settings: Split) -> list[str]:
             f"{len(sizes)} groups cannot be parted into {len(parts)} folds and a validation split. "
             "Give more data, or fewer folds."
         )
-    part = _assign(sizes, parts, settings.seed)
+    strata = _strata(records)
+    part = _assign(sizes, strata, parts, settings.seed)
     rest = Counter({name: size for name, size in sizes.items() if part[name] != str(settings.fold)})
     shares = {"train": settings.train, "validation": settings.validation}
-    home = _assign(rest, {name: share for name, share in shares.items() if share}, settings.seed)
-    return [home.get(group, "test") for group in groups]
+    shares = {name: share for name, share in shares.items() if share}
+    home = _assign(rest, strata, shares, settings.seed)
+    return [home.get(group, "test") for group in records.groups]
 
 
 def hold_out(records: Outline, homes: list[str], settings: HeldOut) -> list[str]:

@@ -39,6 +39,7 @@ include: "rules/train.smk"
 include: "rules/merge.smk"
 include: "rules/predict.smk"
 include: "rules/evaluate.smk"
+include: "rules/mmlu.smk"
 include: "rules/report.smk"
 include: "rules/plan.smk"
 

@@ -120,14 +120,15 @@ def evaluations_of(study):
 
 
 def pays(study):
-    """Whether a study asks a model behind an address: a teacher or one that it evaluates."""
+    """Whether a study asks a model behind an address: a teacher, a judge, or one that it
+    evaluates."""
     settings = STUDIES[study]
     asked = {settings["models"][model]["endpoint"] for model in asked_models(study)}
     used = {dataset for _, dataset, _ in evaluations_of(study)}
     used |= {adapter["dataset"] for adapter in settings["adapters"].values()}
     for dataset in used:
-        distill = settings["datasets"][dataset]["distill"]
-        asked.add(distill and distill["teacher"])
+        distill, judge = (settings["datasets"][dataset][key] for key in ("distill", "judge"))
+        asked |= {distill and distill["teacher"], judge and judge["endpoint"]}
     return bool(asked & set(settings["endpoints"]))
 
 
@@ -184,11 +185,16 @@ def results_of(study):
     for model, dataset, split in evaluated:
         place = f"{model}/{dataset}/{split}"
         made += [f"predictions/{place}.jsonl", f"answers/{place}.jsonl", f"scores/{place}.json"]
+        if settings["datasets"][dataset]["judge"]:
+            made += [f"judgements/{place}.{kind}" for kind in ("jsonl", "metrics.json")]
     made += ["quality.json", "quality.html", "comparisons.csv"]
     made += [f"accuracy.{kind}" for kind in ("csv", "md", "html")]
     made += ["figures/accuracy.svg"] + (["figures/loss.svg"] if adapters else [])
     made += [f"figures/{grid}.svg" for grid in settings["grids"]]
     made += ["figures/votes.svg", "votes.csv", "votes.html"] if votes_in(study) else []
+    if settings["mmlu"]:
+        made += [f"mmlu/{model}.json" for model in settings["mmlu"]["models"]]
+        made += [f"mmlu.{kind}" for kind in ("csv", "md", "html")]
     made += ["spending.csv", "spending.html"] if pays(study) else []
     bases = {a["base"] for a in adapters.values()}
     bases |= {model["base"] for model in asked.values() if model["base"]}

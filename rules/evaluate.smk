@@ -1,7 +1,8 @@
 # Stage evaluate.
 # Takes: {study}/predictions/{model}/{dataset}/{split}.jsonl; re-scoring never generates again.
-# Gives: {study}/answers/... (what each record was answered), {study}/scores/... (how well), and
-# {study}/comparisons.csv (every two models on the same records).
+# Gives: {study}/answers/... (what each record was answered), {study}/judgements/... (what a judge
+# says of it), {study}/scores/... (how well), and {study}/comparisons.csv (every two models on the
+# same records).
 
 
 rule extract_and_vote:
@@ -26,6 +27,35 @@ rule extract_and_vote:
         "python scripts/extract_and_vote.py --settings {params.settings:q}"
         " --records {input.records:q} --predictions {input.predictions:q}"
         " --out {output:q} --log {log:q}"
+
+
+rule judge:
+    input:
+        records="<results>/{study}/data/{dataset}/{split}.jsonl",
+        predictions="<results>/{study}/predictions/{model}/{dataset}/{split}.jsonl",
+    output:
+        verdicts="<results>/{study}/judgements/{model}/{dataset}/{split}.jsonl",
+        metrics="<results>/{study}/judgements/{model}/{dataset}/{split}.metrics.json",
+    log:
+        "<logs>/{study}/judge/{model}/{dataset}/{split}.log",
+    benchmark:
+        "<benchmarks>/{study}/judge/{model}/{dataset}/{split}.tsv"
+    wildcard_constraints:
+        dataset=any_of(judged_datasets()),
+    localrule: True
+    conda:
+        "../envs/api.yaml"
+    resources:
+        api=1,
+    params:
+        settings=judge_settings,
+    message:
+        "{wildcards.study}: the answers of {wildcards.model} on {wildcards.dataset} are judged"
+    shell:
+        "python scripts/judge.py --settings {params.settings:q} --records {input.records:q}"
+        " --predictions {input.predictions:q} --out {output.verdicts:q}"
+        " --metrics {output.metrics:q} --journal .snaketune/journal --ledger .snaketune/ledger"
+        " --log {log:q}"
 
 
 # One job a study scores all of its models.

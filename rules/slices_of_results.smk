@@ -16,6 +16,24 @@ def extract_settings(wildcards):
     return json.dumps({"extract": extract}, ensure_ascii=False)
 
 
+def judged_datasets():
+    """Names of the datasets to which a model behind an address judges the answers."""
+    datasets = [pair for study in STUDIES.values() for pair in study["datasets"].items()]
+    return sorted({name for name, dataset in datasets if dataset["judge"]})
+
+
+def judge_settings(wildcards):
+    study, dataset = STUDIES[wildcards.study], item(wildcards, "datasets")
+    return json.dumps(
+        {
+            **{key: wildcards[key] for key in ("study", "model", "dataset", "split")},
+            "judge": dataset["judge"],
+            "endpoint": study["endpoints"][dataset["judge"]["endpoint"]],
+        },
+        ensure_ascii=False,
+    )
+
+
 def scores_wanted(study):
     """What score.py is told of each model's answers to each split."""
     settings, folder = STUDIES[study], f"results/{RUN}/{study}"
@@ -38,14 +56,27 @@ def scores_wanted(study):
             },
             "answers": f"{folder}/answers/{name}/{place}",
             "baseline": f"{folder}/answers/{settings['baseline']}/{place}",
+            **judgements_scored(study, name, dataset, place),
             "out": f"{folder}/scores/{name}/{dataset}/{split}.json",
             **made_of,
         }
 
 
+def judgements_scored(study, model, dataset, place):
+    """The verdicts of a dataset's judge on a model's answers and on the baseline's, if any."""
+    settings, folder = STUDIES[study], f"results/{RUN}/{study}/judgements"
+    if not settings["datasets"][dataset]["judge"]:
+        return {}
+    return {
+        "judgements": f"{folder}/{model}/{place}",
+        "baseline_judgements": f"{folder}/{settings['baseline']}/{place}",
+    }
+
+
 def scoring_jobs():
     """Each job that scores: one a study, or several where a sweep has very many models."""
     keys = ("answers", "baseline", "recipe", "combination")
+    keys += ("judgements", "baseline_judgements")
     for study in STUDIES:
         for number, wanted in enumerate(in_parts(list(scores_wanted(study)))):
             files = [one.get(key) for one in wanted for key in keys]
@@ -84,6 +115,26 @@ def compare_settings(wildcards):
                 for model, dataset, split in asked
             ],
             "extracts": {d: study["datasets"][d]["extract"] for _, d, _ in asked},
+        },
+        ensure_ascii=False,
+    )
+
+
+def outcomes_of_mmlu(wildcards):
+    """What each model got right, in the order of the table."""
+    models = STUDIES[wildcards.study]["mmlu"]["models"]
+    return [f"<results>/{{study}}/mmlu/{model}.json" for model in models]
+
+
+def mmlu_table_settings(wildcards):
+    study = STUDIES[wildcards.study]
+    return json.dumps(
+        {
+            "study": wildcards.study,
+            "title": study["title"],
+            "note": config["note"],
+            "baseline": study["baseline"],
+            "models": study["mmlu"]["models"],
         },
         ensure_ascii=False,
     )

@@ -7,10 +7,13 @@ from snaketune import cli
 from snaketune.combined import combined
 from snaketune.comparisons import matrices, read_comparisons
 from snaketune.files import read_json, write_text
+from snaketune.judged import agreements
+from snaketune.option_kinds import kinds
 from snaketune.pages import as_html, as_markdown
 from snaketune.seeds import over_seeds, with_seeds
 from snaketune.tables import Block, TableSettings, as_csv, gather, sections
 from snaketune.voted import voted
+from snaketune.whole_datasets import whole_datasets
 
 
 def main(args: argparse.Namespace) -> None:
@@ -18,9 +21,13 @@ def main(args: argparse.Namespace) -> None:
     settings = TableSettings.model_validate(args.settings)
     rows = with_seeds(gather(settings, args.scores), settings.variants)
     parts = sections(rows, settings.baseline)
+    scores = [read_json(path) for path in args.scores]
     blocks = [
         *over_seeds(rows, settings.variants),
-        *voted(map(read_json, args.scores), settings.models),
+        *voted(scores, settings.models),
+        *kinds(scores, settings.models),
+        *agreements(scores, settings.models),
+        *whole_datasets(rows),
         *matrices(read_comparisons(args.comparisons)),
         *combined(map(read_json, args.combinations), settings.models),
         *published_claims(settings),

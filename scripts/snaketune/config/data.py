@@ -14,6 +14,13 @@ PLACEHOLDER = re.compile(r"\{([^\W\d]\w*)\}")
 """`{field}` in a prompt; any other brace, as in a JSON example, stands for itself."""
 
 
+REPLY = "reply"
+"""Placeholder of a judge's prompt for the answer that is judged."""
+
+JUDGED = "judged"
+"""Metric: what the judge calls right."""
+
+
 CLAUSE_MARK = re.compile(r"[.,;:!?\n。，；：！？、．]")
 """What ends a clause of a reply."""
 
@@ -86,6 +93,25 @@ class TeacherPrompt(Strict):
 
     system: str | None = None
     user: str
+
+
+class Judge(Strict):
+    """A model behind an address that says of each answer whether it is right."""
+
+    endpoint: Name
+    """An endpoint of the study."""
+    prompt: TeacherPrompt
+    """Asks for a verdict on a last line of its own, 正确 or 错误, right or wrong. `{reply}` is the
+    answer that is judged, without <think>; `{label}` and the label's parts are the gold answer."""
+    sampling: Sampling = Sampling(max_new_tokens=1024)
+
+    @model_validator(mode="after")
+    def _judges_a_reply(self) -> "Judge":
+        if REPLY not in PLACEHOLDER.findall(self.prompt.user):
+            raise ValueError(f"prompt.user: no {{{REPLY}}} in it, so nothing would be judged")
+        if self.sampling.responses_per_record != 1:
+            raise ValueError("sampling.responses_per_record: a judge gives one verdict")
+        return self
 
 
 class Distill(Strict):
@@ -251,6 +277,18 @@ class Dataset(Strict):
     distill: Distill | None = None
     """Reasoning for the training splits, which a prompt's answer then has as {reasoning}."""
     extract: Extract
+    judge: Judge | None = None
+    """A model that judges the answers besides; its verdicts are the metric `judged`."""
+
+    def metric_names(self) -> list[str]:
+        """What answers are measured by, in the order of the tables."""
+        return self.extract.metric_names() + ([JUDGED] if self.judge else [])
+
+    @model_validator(mode="after")
+    def _judged(self) -> "Dataset":
+        if self.judge and JUDGED in self.extract.metric_names():
+            raise ValueError(f"extract.readings: '{JUDGED}' is the judge's metric; rename it")
+        return self
 
     @model_validator(mode="after")
     def _given(self) -> "Dataset":

@@ -5,8 +5,9 @@ from typing import Literal, NamedTuple
 
 from pydantic import Field, model_validator
 
+from snaketune.config.ability import Mmlu
 from snaketune.config.common import Name, Strict, check_json_schema, nearest
-from snaketune.config.data import PLACEHOLDER, Dataset, Prompt
+from snaketune.config.data import PLACEHOLDER, REPLY, Dataset, Prompt
 from snaketune.config.services import Endpoint
 from snaketune.config.sites import Site
 from snaketune.config.sources import Columns
@@ -68,6 +69,8 @@ class Study(Strict):
     """The model that every other one is compared with, record by record."""
     evaluations: list[Evaluation] = Field(min_length=1)
     sampling: Sampling = Sampling()
+    mmlu: Mmlu | None = None
+    """General ability before and after tuning."""
     published: list[Published] = []
 
     @model_validator(mode="after")
@@ -83,6 +86,8 @@ class Study(Strict):
         for model in self.models.values():
             if model.base is None and model.adapters() and model.adapters()[0] in self.adapters:
                 model.base = self.adapters[model.adapters()[0]].base
+        if self.mmlu:
+            self.mmlu.models = self.mmlu.with_baseline(self.baseline)
         return self
 
     def _models_named(self, evaluation: Evaluation) -> list[str]:
@@ -112,6 +117,7 @@ class Study(Strict):
             "adapter": self.adapters,
             "model": self.models,
             "endpoint": {RULES: None, **self.endpoints},
+            "served": self.endpoints,
             "model or sweep": {
                 *self.models,
                 *(model.variant.of for model in self.models.values() if model.variant),
@@ -119,6 +125,7 @@ class Study(Strict):
         }
         for where, kind, name in self._named():
             if name not in known[kind]:
+                kind = kind.replace("served", "endpoint")
                 raise ValueError(f"{where}: no {kind} '{name}'. {nearest(name, known[kind])}")
         self._check_prompts()
         self._check_stages()
@@ -127,6 +134,8 @@ class Study(Strict):
         self._check_published()
         self._check_votes()
         self._check_grids()
+        if self.mmlu:
+            self.mmlu.check(self.models, self.evaluations)
         self._check_schema()
         return self
 
@@ -136,6 +145,8 @@ class Study(Strict):
             yield f"datasets.{key}.prompt", "prompt", dataset.prompt
             if dataset.distill:
                 yield f"datasets.{key}.distill.teacher", "endpoint", dataset.distill.teacher
+            if dataset.judge:
+                yield f"datasets.{key}.judge.endpoint", "served", dataset.judge.endpoint
         for key, adapter in self.adapters.items():
             yield f"adapters.{key}.base", "base", adapter.base
             yield f"adapters.{key}.dataset", "dataset", adapter.dataset
@@ -159,6 +170,8 @@ class Study(Strict):
             yield f"evaluations.{index}.dataset", "dataset", evaluation.dataset
             for name in evaluation.models or []:
                 yield f"evaluations.{index}.models", "model", name
+        for name in self.mmlu.models if self.mmlu else []:
+            yield "mmlu.models", "model", name
         for index, number in enumerate(self.published):
             yield f"published.{index}.model", "model or sweep", number.model
             yield f"published.{index}.dataset", "dataset", number.dataset
@@ -172,6 +185,12 @@ class Study(Strict):
                 for part in ("system", "user"):
                     text = getattr(dataset.distill.prompt, part) or ""
                     _check_known(f"datasets.{key}.distill.prompt.{part}", text, key, fields)
+            if dataset.judge:
+                fields = dataset.source.field_names() | dataset.source.label_names()
+                for part in ("system", "user"):
+                    text = getattr(dataset.judge.prompt, part) or ""
+                    known = fields | {"label", REPLY}
+                    _check_known(f"datasets.{key}.judge.prompt.{part}", text, key, known)
         for adapter in self.adapters.values():
             if adapter.prompt:
                 self._check_placeholders(
@@ -319,7 +338,7 @@ class Study(Strict):
             if places.count(place) > 1:
                 raise ValueError(f"published: two numbers for {' on '.join(place[:2])}, {place[2]}")
         for index, number in enumerate(self.published):
-            known = self.datasets[number.dataset].extract.metric_names()
+            known = self.datasets[number.dataset].metric_names()
             if number.metric not in known:
                 raise ValueError(
                     f"published.{index}.metric: no metric '{number.metric}'. "

@@ -59,6 +59,7 @@ def test_named_rules_have_their_scripts(text):
     rules = {name for line in stages.splitlines() for name in re.findall(r"`([a-z_]+)`", line)}
     assert rules == {path.stem for path in (ROOT / "scripts").glob("*.py")} - {
         "serve_site",
+        "show_progress",
         "show_results",
         "write_schema",
     }

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from tqdm import tqdm
-
+from snaketune.bars import Bar
 from snaketune.config.common import Name, Strict
 from snaketune.config.data import Distill
 from snaketune.config.services import Endpoint
@@ -111,7 +110,7 @@ class Served:
                 log.info("Text %d: %d to ask %s for.", index + 1, missing, self.name)
             title = f"{self.name}, text {index + 1}"
             known = len(keys) - missing
-            with tqdm(total=len(keys), initial=known, desc=title, unit="text") as bar:
+            with Bar(total=len(keys), initial=known, desc=title, unit="text") as bar:
                 for batch in self.engine.answer(requests, self.distill.sampling, done):
                     done.add({key: response.as_dict() for key, response in batch.items()})
                     self.bought += len(batch)

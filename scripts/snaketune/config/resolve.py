@@ -18,7 +18,7 @@ from snaketune.config.tuning import LocalBase
 from snaketune.errors import UserError
 
 KINDS = ("weather", "nli", "pairs", "file", "table", "hub", "json", "label", "options", "Split")
-SOURCES = ("tiny", "local", "hub", "pretrain")
+SOURCES = ("tiny", "local", "hub", "modelscope", "pretrain")
 RESERVED = {"all", "bases", "logs", "benchmarks"}
 """Names of the workflow's own targets and folders; so are those of its rules."""
 

@@ -62,6 +62,7 @@ def test_named_rules_have_their_scripts(text):
         "show_progress",
         "show_results",
         "write_schema",
+        "write_settings",
     }
 
 

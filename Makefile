@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export OMP_NUM_THREADS ?= 1
 export PYTHONHASHSEED := 0
 
-.PHONY: demo test test-fast lint format schema clean
+.PHONY: demo test test-fast lint format schema settings clean
 .DEFAULT_GOAL := demo
 
 demo: $(INSTALLED)
@@ -46,6 +46,10 @@ format: $(INSTALLED)
 # The JSON schemas that editors read, from the pydantic models.
 schema: $(INSTALLED)
 	python scripts/write_schema.py
+
+# What the studies' texts state beside what the config has: config/SETTINGS.md.
+settings: $(INSTALLED)
+	python scripts/write_settings.py
 
 clean:
 	rm -rf $(RUN) .snaketune

@@ -52,6 +52,8 @@ rule train_adapter:
         gpu_model=MACHINE["gpu_model"],
         mem_mb=growing(MACHINE["mem_mb"]),
         runtime=MACHINE["runtime"],
+        # a resource, since another parameter would train anew
+        report_to=config["report_to"],
     params:
         folder=subpath(output.weights, parent=True),
         earlier=earlier_stage_argument,
@@ -60,7 +62,8 @@ rule train_adapter:
     shell:
         "python scripts/train_adapter.py --recipe {input.recipe:q} --base {input.base:q}"
         " --train {input.train:q} --validation {input.validation:q} {params.earlier:q} --out {params.folder:q}"
-        " --checkpoints .snaketune/checkpoints --gpus {resources.gpu} --threads {threads} --log {log:q}"
+        " --checkpoints .snaketune/checkpoints --report-to {resources.report_to} --gpus {resources.gpu}"
+        " --threads {threads} --log {log:q}"
 
 
 rule inspect_adapter:

@@ -11,6 +11,7 @@ import os
 from pathlib import Path
 
 from snaketune import cli, leasing
+from snaketune.tracking import TRACKERS
 
 log = logging.getLogger("snaketune")
 
@@ -31,6 +32,7 @@ def main(args: argparse.Namespace) -> None:
     metrics = train(
         *(args.recipe, args.base, args.train, args.validation, args.out, args.checkpoints),
         init_from=args.init_from,
+        report_to=args.report_to,
     )
     log.info(
         "%d steps in %.1f s, %.0f tokens/s; loss %.4f.",
@@ -52,6 +54,12 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--checkpoints", type=Path, required=True, help="folder of checkpoints")
     parser.add_argument(
         "--init-from", type=Path, help="folder of the adapter that the recipe goes on from"
+    )
+    parser.add_argument(
+        "--report-to",
+        default="none",
+        choices=["none", *TRACKERS],
+        help="where losses are reported besides loss.csv",
     )
     parser.add_argument("--threads", type=int, help="CPU threads, of all processes")
     return parser

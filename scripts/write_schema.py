@@ -10,6 +10,7 @@ from snaketune.config import sweeps
 from snaketune.config.run import Run
 from snaketune.config.study import Study
 from snaketune.files import write_json
+from snaketune.settings import Stated
 
 
 def run_schema() -> dict:
@@ -67,9 +68,15 @@ def _titled(schema: dict, title: str) -> dict:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": title}
 
 
+def stated_schema() -> dict:
+    """Schema of config/published/*.yaml."""
+    return _titled(Stated.model_json_schema(), "What a study's text states")
+
+
 def main(args: argparse.Namespace) -> None:
     write_json(args.config / "schema.json", run_schema())
     write_json(args.config / "study.schema.json", study_schema())
+    write_json(args.config / "published.schema.json", stated_schema())
 
 
 if __name__ == "__main__":

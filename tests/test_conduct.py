@@ -1,6 +1,7 @@
 """How a spider behaves towards a site, step by step, without a network."""
 
 import asyncio
+import threading
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from types import SimpleNamespace
@@ -8,13 +9,14 @@ from types import SimpleNamespace
 import pytest
 from scrapy.exceptions import IgnoreRequest
 from scrapy.http import Request, TextResponse
-from scrapy.settings import Settings
 from sites import live
 
 from snaketune.config.sites import Site
 from snaketune.crawling import conduct as module
 from snaketune.crawling.conduct import Conduct
 from snaketune.crawling.jxedt import JxedtSpider
+from snaketune.crawling.running import check, site_address
+from snaketune.errors import UserError
 from snaketune.journal import Journal
 
 ADDRESS = "http://127.0.0.1:1"
@@ -41,10 +43,7 @@ class Harness:
         self.journal = Journal(folder)
         site = Site(**live("jxedt", ADDRESS, **settings))
         self.spider = JxedtSpider("town", site, ADDRESS, self.journal, "key")
-        crawler = SimpleNamespace(
-            spider=self.spider, settings=Settings({"USER_AGENT": "Snaketune/0.1 (+us@example.org)"})
-        )
-        self.conduct = Conduct(crawler)
+        self.conduct = Conduct(SimpleNamespace(spider=self.spider))
 
     def request(self, path: str = ONE, **meta) -> Request:
         meta = meta if path == ROBOTS else {"path": path, **meta}
@@ -186,6 +185,7 @@ def test_no_robots_txt_forbids_nothing(harness):
         (200, "<html>captcha</html>", "a captcha"),
         (200, "User-agent: *\nCrawl-delay: 10\n", "set the site's delay to that"),
         (200, "User-agent: *\nRequest-rate: 1/20s\n", "20 seconds"),
+        (200, "User-agent: Snaketune\nCrawl-delay: 9\n\nUser-agent: *\nDisallow:\n", "9 seconds"),
     ],
 )
 def test_a_robots_txt_that_cannot_be_followed_forbids_all(harness, status, text, reason):
@@ -206,3 +206,30 @@ def test_a_robots_txt_out_of_reach_forbids_all(harness):
     assert "Disallow: /\n" in got.text
     assert "no line" in harness.spider.refused
     assert harness.conduct.process_exception(harness.request(), OSError("no line")) is None
+
+
+def test_two_crawls_of_one_host_wait_for_each_other(tmp_path):
+    site = Site(**live("jxedt", ADDRESS))
+    entered: list[str] = []
+
+    def enter() -> None:
+        with site_address("town", site, tmp_path) as (address, _):
+            entered.append(address)
+
+    second = threading.Thread(target=enter)
+    with site_address("town", site, tmp_path):
+        second.start()
+        second.join(0.3)
+        assert entered == []
+    second.join(60)
+    assert entered == [ADDRESS]
+
+
+def test_a_crawl_that_robots_txt_forbids_is_told(tmp_path):
+    harness = Harness(tmp_path)
+    harness.spider.forbidden = [ONE]
+    with pytest.raises(UserError, match=r"robots\.txt of http://127\.0\.0\.1:1 forbids /get_q"):
+        check("town", harness.spider.site, harness.spider)
+    harness.spider.forbidden, harness.spider.limit = [], "max_seconds"
+    with pytest.raises(UserError, match="no page came \\(max_seconds ended it\\)"):
+        check("town", harness.spider.site, harness.spider)

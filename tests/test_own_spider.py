@@ -66,8 +66,11 @@ def test_a_spider_that_is_not_there_is_told(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match=r"spider: no file spiders/town\.py"):
         spider_of(Site(**SETTINGS))
-    written(tmp_path)
+    path = written(tmp_path)
     assert spider_of(Site(**SETTINGS)).__name__ == "TownSpider"
     other = SETTINGS | {"spider": "spiders/town.py:VillageSpider"}
     with pytest.raises(UserError, match="no class VillageSpider that is a SiteSpider"):
         spider_of(Site(**other))
+    path.write_text("import nothing_of_that_name\n", encoding="utf-8")
+    with pytest.raises(UserError, match=r"town\.py: cannot be loaded \(ModuleNotFoundError"):
+        spider_of(Site(**SETTINGS))

@@ -61,6 +61,7 @@ def test_named_rules_have_their_scripts(text):
         "serve_site",
         "show_results",
         "write_schema",
+        "write_settings",
     }
 
 

@@ -88,7 +88,7 @@ def test_a_cluster_is_given_what_is_heavy_and_told_how_heavy_it_is(rule):
 def test_what_loads_a_model_leases_its_gpus(rule):
     block = RULES[rule]
     asks = re.search(r"^ +gpu=", block, flags=re.M) is not None
-    passes = "--gpus {resources.gpu} " in block
+    passes = "--gpus {resources.gpu}" in block
     assert asks == passes == has_option(rule)
     if loads_models(rule):
         assert asks, "it may load a model, so it has to lease a GPU or to hide all"

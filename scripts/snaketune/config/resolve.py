@@ -146,17 +146,27 @@ def _check_study_name(path: Path) -> None:
 
 def load_study(path: Path, scale: str) -> Study:
     """Read a study's YAML, lay its entry of `scales` over it, and write out its sweeps."""
+    study = study_of(read_study(path, scale), path)
+    _check_files(study, path)
+    return study
+
+
+def read_study(path: Path, scale: str) -> dict:
+    """A study's YAML with its entry of `scales` laid over it, unchecked."""
     data = read_yaml(path)
     scales = data.pop("scales", None) or {}
     if scales and scale not in scales:
         raise UserError(f"{path}: scales: no scale '{scale}'. {nearest(scale, scales)}")
+    return merged(data, scales.get(scale) or {})
+
+
+def study_of(data: dict, path: Path) -> Study:
+    """The checked study of a file's data; `path` is for messages."""
     try:
-        data = expanded(merged(data, scales.get(scale) or {}))
+        data = expanded(data)
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
-    study = validated(Study, data, str(path))
-    _check_files(study, path)
-    return study
+    return validated(Study, data, str(path))
 
 
 def _check_files(study: Study, path: Path) -> None:

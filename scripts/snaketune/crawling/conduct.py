@@ -24,6 +24,8 @@ from snaketune.journal import Journal
 
 log = logging.getLogger(__name__)
 
+ROBOT = "Snaketune"
+"""The name that a robots.txt may speak to."""
 ROBOTS = "/robots.txt"
 ROBOTS_AGE = 86400
 """Seconds for which a robots.txt holds (RFC 9309)."""
@@ -51,12 +53,10 @@ class Conduct:
     """
 
     def __init__(self, crawler: Crawler):
-        self.crawler = crawler
         self.spider: SiteSpider = crawler.spider
         self.journal: Journal = self.spider.journal
         self.spider.keep = self.keep
         self.robots: str | None = None
-        self.robots_fetched: str | None = None
         self.asked = self.stored = self.waits = 0
 
     @classmethod
@@ -146,13 +146,12 @@ class Conduct:
             return response.replace(status=200, body=FORBID_ALL)
         self.keep(page)
         self.robots = "allowed" if page.status == 200 else "no robots.txt"
-        self.robots_fetched = page.fetched
         return response if page.status == 200 else response.replace(status=200, body=b"")
 
     def _too_fast(self, text: str) -> str | None:
-        rules, agent = Protego.parse(text), self.crawler.settings["USER_AGENT"]
-        rate = rules.request_rate(agent)
-        wanted = max(rules.crawl_delay(agent) or 0, rate.seconds / rate.requests if rate else 0)
+        rules = Protego.parse(text)
+        rate = rules.request_rate(ROBOT)
+        wanted = max(rules.crawl_delay(ROBOT) or 0, rate.seconds / rate.requests if rate else 0)
         if wanted <= self.spider.site.delay:
             return None
         return f"it asks for {wanted:g} seconds between requests; set the site's delay to that"

@@ -13,7 +13,7 @@ from scrapy.crawler import AsyncCrawlerProcess
 from scrapy.settings import Settings
 
 from snaketune.config.sites import Site
-from snaketune.crawling.conduct import Conduct
+from snaketune.crawling.conduct import ROBOT, Conduct
 from snaketune.crawling.jkbd import JkbdSpider
 from snaketune.crawling.jxedt import JxedtSpider
 from snaketune.crawling.local_site import LocalSite, served
@@ -26,14 +26,14 @@ from snaketune.journal import Journal
 
 log = logging.getLogger(__name__)
 
-AGENT = "Snaketune/0.1"
+AGENT = f"{ROBOT}/0.1"
 SHIPPED = {"jkbd": JkbdSpider, "jxedt": JxedtSpider}
 RETRIES = 2
 """Further tries of a page after a fault of the server or the line."""
 
 
 def crawl(name: str, site: Site, pages: Path, manifest: Path, store: Path) -> None:
-    """Ask a site's pages, those that the store has left out, and write what there is.
+    """Ask for the pages of a site that the store does not have, and write all of them.
 
     Args:
         name: the site's name in the study.
@@ -46,13 +46,13 @@ def crawl(name: str, site: Site, pages: Path, manifest: Path, store: Path) -> No
         UserError: the site refused, or robots.txt forbids the start; what came is in the store.
     """
     spider_class = spider_of(site)
-    with _address(name, site, store) as (address, identity), Journal(store) as journal:
+    with site_address(name, site, store) as (address, identity), Journal(store) as journal:
         spider, conduct, seconds = _run(spider_class, name, site, address, identity, journal)
         facts = _facts(name, site, spider, conduct, seconds)
         log.info("%d pages asked, %d there already.", conduct.asked, conduct.stored)
         if spider.error:
             raise spider.error
-        _check(name, site, spider, conduct)
+        check(name, site, spider)
         write_jsonl(pages, (conduct.page(path).row() for path in spider.used))
     write_json(manifest, facts)
 
@@ -66,7 +66,10 @@ def spider_of(site: Site) -> type[SiteSpider]:
         raise UserError(f"spider: no file {path}")
     spec = importlib.util.spec_from_file_location(Path(path).stem, path)
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise UserError(f"{path}: cannot be loaded ({type(error).__name__}: {error})") from error
     found = getattr(module, name, None)
     if not (isinstance(found, type) and issubclass(found, SiteSpider)):
         raise UserError(
@@ -76,7 +79,7 @@ def spider_of(site: Site) -> type[SiteSpider]:
 
 
 @contextmanager
-def _address(name: str, site: Site, store: Path) -> Iterator[tuple[str, str]]:
+def site_address(name: str, site: Site, store: Path) -> Iterator[tuple[str, str]]:
     """Where the site is, and what its pages are kept under; made questions are served meanwhile."""
     if site.local is not None:
         questions = driving_questions(site.local, name)
@@ -113,10 +116,16 @@ def _run(
     crawler = process.create_crawler(spider_class)
     start = time.monotonic()
     known = {"name": name, "site": site, "address": address}
-    process.crawl(crawler, **known, journal=journal, identity=identity)
+    task = process.crawl(crawler, **known, journal=journal, identity=identity)
     process.start()
-    if crawler.spider is None:
-        raise RuntimeError("the crawl did not start; the lines above say why")
+    if task.done() and not task.cancelled() and task.exception():
+        raise task.exception()
+    if crawler.stats.get_value("finish_reason") != "finished":
+        raise UserError(
+            f"{name}: the crawl was interrupted. What came is kept, and the same command goes on "
+            "from there.",
+            exit_code=75,
+        )
     conduct = crawler.get_downloader_middleware(Conduct)
     return crawler.spider, conduct, time.monotonic() - start
 
@@ -126,6 +135,7 @@ def _settings(site: Site) -> dict:
     return {
         "USER_AGENT": f"{AGENT} (+{site.contact})" if site.contact else f"{AGENT} (local)",
         "ROBOTSTXT_OBEY": True,
+        "ROBOTSTXT_USER_AGENT": ROBOT,
         "CONCURRENT_REQUESTS": 1,
         "CONCURRENT_REQUESTS_PER_DOMAIN": 1,
         "DOWNLOAD_DELAY": site.delay,
@@ -145,6 +155,7 @@ def _settings(site: Site) -> dict:
         "DOWNLOAD_TIMEOUT": 60,
         "DOWNLOAD_MAXSIZE": 32 * 2**20,
         "DOWNLOADER_MIDDLEWARES": {Conduct: 50},
+        "WARN_ON_GENERATOR_RETURN_VALUE": False,  # parses the spider's code at each page
         "TELNETCONSOLE_ENABLED": False,
         "REMOTE_CONTROL_ENABLED": False,
         "LOG_INSTALL_ROOT_HANDLER": False,
@@ -181,20 +192,21 @@ def _said(pages: list[Page]) -> str | None:
     return next((page.robots for page in reversed(pages) if page.robots), None)
 
 
-def _check(name: str, site: Site, spider: SiteSpider, conduct: Conduct) -> None:
-    """Nothing is hidden: a refused crawl fails, though all pages that came are kept."""
-    there = f"{len(spider.used)} pages are kept, and the same command goes on from there"
+def check(name: str, site: Site, spider: SiteSpider) -> None:
+    """A refused crawl fails, though all pages that came are kept."""
+    where = site.url or "the local site"
     if spider.refused:
         raise UserError(
-            f"{name}: the crawl of {site.url or 'the local site'} stopped at {spider.refused}. "
-            f"{there}; do so later, with a greater delay, or, if this is the site's answer for "
-            "good, not at all. max_items makes do with what is there.",
+            f"{name}: the crawl of {where} stopped at {spider.refused}. {len(spider.used)} pages "
+            "are kept, and the same command goes on from there: later, or with a greater delay; "
+            "if this is the site's last word, not at all. With a max_items that is there already "
+            "nothing more is asked.",
             exit_code=75,
         )
     if not spider.used and spider.forbidden:
         raise UserError(
-            f"{name}: robots.txt of {site.url or 'the local site'} forbids {spider.forbidden[0]}, "
-            "so nothing was asked. Ask the site's owner, or take another source."
+            f"{name}: robots.txt of {where} forbids {spider.forbidden[0]}, so nothing was asked. "
+            "Ask the site's owner, or take another source."
         )
     if not spider.used:
         reasons = "; ".join(f"{path}: {reason}" for path, reason in spider.failed)

@@ -177,7 +177,8 @@ class _Picks:
         # atomic, since a reply may repeat texts of which one begins another
         marks = f"[{re.escape(EDGES)}、]*+"
         self.all_texts = re.compile(rf"(?>(?>{one}){marks}(?:[和与及]{marks}(?={one}))?+)++")
-        self.one_text = re.compile("|".join(map(_word, longest)) or "(?!)")
+        words = "|".join(map(_word, longest)) or "(?!)"
+        self.one_text, self.last_text = re.compile(words), re.compile(f"(?:{words})$")
         self.judged = _judging() if set(texts) == set(JUDGE_OPTIONS) else None
 
     def whole(self, part: str, answers: bool = False) -> str | None:
@@ -196,8 +197,9 @@ class _Picks:
         text = _bare(part)
         found = self._stated(text, answers)
         if found is None and self.judged:
-            meant = self.judged(text)
-            return self.by_text[meant] if meant else None
+            meant, letters = self.judged(text), self.chosen(text)
+            said = self.by_text[meant] if meant else None
+            return said if letters in (None, said) else letters if said is None else ""
         return self.mentioned(text) if found is None and answers else found
 
     def _bare_letters(self, text: str) -> str | None:
@@ -243,9 +245,14 @@ class _Picks:
 
     def chosen(self, reply: str) -> str | None:
         """By the letters behind 选, which other options' texts beside them contradict."""
-        found = _set("".join(match["letters"] for match in CHOSEN.finditer(reply)))
+        matches = list(CHOSEN.finditer(reply))
+        found = _set("".join(match["letters"] for match in matches))
         said = self._texts(_bare(CHOSEN.sub(" ", reply)))
-        return None if not found else "" if said and said != found else self._known(found)
+        clear = not said or said == found
+        for match in matches:
+            text = self.last_text.search(_bare(reply[: match.start()]))
+            clear &= not text or self.by_text[text.group()] in match["letters"]
+        return None if not found else self._known(found) if clear else ""
 
     def mentioned(self, text: str) -> str | None:
         """The one option whose text stands in a sentence that does not deny it."""

@@ -11,6 +11,7 @@ from snaketune.code import code_of
 from snaketune.config.resolve import resolve
 from snaketune.config.services import Endpoint
 from snaketune.errors import UserError
+from snaketune.files import digest, write_text
 from snaketune.running import told_of_failures, told_of_results
 
 try:
@@ -23,6 +24,9 @@ STARTED = time.monotonic()
 STUDIES = config["studies"]
 BASES = config["bases"]
 MACHINE = config["machine"]
+
+LONGEST_SETTINGS = 60_000
+"""Bytes; the system takes 128 kB in one argument, and a rule's command is one."""
 
 
 MANY = 50
@@ -113,6 +117,17 @@ def growing(mem_mb):
 def as_it_is(text):
     """A function of a text, since Snakemake fills the braces of a mere text."""
     return lambda wildcards: text
+
+
+def settings_of_all(what):
+    """Settings of a job that concerns all studies: JSON, or, where that is too long for a command,
+    the file that it is written to, named by its content."""
+    text = json.dumps(what, ensure_ascii=False)
+    if len(text.encode()) > LONGEST_SETTINGS:
+        file = Path(".snaketune/settings") / f"{digest(what)[:16]}.json"
+        write_text(file, text)
+        text = f"@{file}"
+    return as_it_is(text)
 
 
 def evaluations_of(study):

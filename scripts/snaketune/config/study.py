@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from snaketune.config.common import Name, Strict, check_json_schema, nearest
 from snaketune.config.data import PLACEHOLDER, Dataset, Prompt
+from snaketune.config.engines import EngineName, Vllm
 from snaketune.config.services import Endpoint
 from snaketune.config.sources import Columns
 from snaketune.config.tuning import (
@@ -64,6 +65,9 @@ class Study(Strict):
     """The model that every other one is compared with, record by record."""
     evaluations: list[Evaluation] = Field(min_length=1)
     sampling: Sampling = Sampling()
+    engine: EngineName = "transformers"
+    """What answers for the models that say nothing else."""
+    vllm: Vllm = Vllm()
     published: list[Published] = []
 
     @model_validator(mode="after")
@@ -79,6 +83,8 @@ class Study(Strict):
         for model in self.models.values():
             if model.base is None and model.adapters() and model.adapters()[0] in self.adapters:
                 model.base = self.adapters[model.adapters()[0]].base
+            if not model.endpoint and not model.serve:
+                model.engine = model.engine or self.engine
         return self
 
     def _models_named(self, evaluation: Evaluation) -> list[str]:
@@ -236,6 +242,12 @@ class Study(Strict):
                     f"models.{key}.combine: '{name}' is a DoRA adapter, whose magnitudes cannot be "
                     "summed"
                 )
+            apart = model.engine == "vllm" and not model.merge
+            if apart and (adapter.quantization or adapter.lora.use_dora):
+                raise ValueError(
+                    f"models.{key}: vLLM puts no adapter on a base in 4 bits, and no DoRA adapter; "
+                    f"set merge: true or engine: transformers ('{name}')"
+                )
         ranks = sum(self.adapters[name].lora.r for name in model.adapters())
         if model.combine and (model.combine.rank or 0) > ranks:
             raise ValueError(
@@ -295,11 +307,11 @@ class Study(Strict):
         for where, sampling in samplings.items():
             check_json_schema(f"{where}.response_schema", sampling.response_schema)
         asked = {model for evaluation in self.evaluations for model in evaluation.models or []}
-        here = [name for name in self.models if name in asked and not self.models[name].endpoint]
-        if self.sampling.response_schema is not None and here:
+        free = [n for n, model in self.models.items() if n in asked and not model.holds_schemas()]
+        if self.sampling.response_schema is not None and free:
             raise ValueError(
-                f"sampling.response_schema: {', '.join(here)} cannot be held to a schema; only a "
-                "model behind an address can"
+                f"sampling.response_schema: {', '.join(free)} cannot be held to a schema; what "
+                "can are the engine vllm and models behind an address"
             )
 
     def _check_published(self) -> None:

@@ -87,7 +87,7 @@ def _by_own_server(session: Session, args: argparse.Namespace, at_the_end: ExitS
     return (lambda _: engine), facts
 
 
-def _in_process(session: Session, args: argparse.Namespace, _: ExitStack) -> Engines:
+def _in_process(session: Session, args: argparse.Namespace, at_the_end: ExitStack) -> Engines:
     import torch
 
     from snaketune.folders import read_source
@@ -104,6 +104,8 @@ def _in_process(session: Session, args: argparse.Namespace, _: ExitStack) -> Eng
         raise UserError("--base is missing: the models of this session are asked in this process.")
     use_threads(args.threads)
     engines = open_engines(read_source(args.base), session, args.merged)
+    if session.engine == "vllm":
+        at_the_end.callback(next(iter(engines.values())).weights.close)
 
     def facts(engine: Engine) -> dict:
         return {

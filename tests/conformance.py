@@ -39,7 +39,7 @@ def session(sampling, questions, engine="transformers", **models) -> Session:
 
 
 def rows(text: bytes) -> list[dict]:
-    return [json.loads(line) for line in text.decode("utf-8").splitlines()]
+    return [json.loads(line) for line in text.split(b"\n") if line]
 
 
 def test_every_record_is_answered_in_its_order(study, ask):

@@ -149,10 +149,10 @@ def vllm_command(
     for name, value in options.items():
         option = name.replace("_", "-")
         if isinstance(value, bool):
-            words += [f"--{option}"] if value else []
+            words.append(f"--{option}" if value else f"--no-{option}")
         else:
             words += [f"--{option}", str(value)]
-    return words if settings.enable_prefix_caching else [*words, "--no-enable-prefix-caching"]
+    return words
 
 
 def transformers_command(found: Weights, sampling: Sampling) -> list[str]:

@@ -57,18 +57,21 @@ class VllmEngine(InProcess):
         under_way: dict[str, Request] = {}
         finished: dict[str, Response] = {}
         kept = time.monotonic()
-        while missing or under_way:
-            while missing and len(under_way) < 2 * sampling.batch_size:
-                request = missing.pop()
-                under_way[request.key] = request
-                self.weights.ask(request, self._parameters(request, sampling), self.adapter)
-            for key, reply in self.weights.step():
-                finished[key] = self.response(under_way.pop(key), reply)
-            if finished and time.monotonic() - kept > SECONDS_TOGETHER:
+        try:
+            while missing or under_way:
+                while missing and len(under_way) < 2 * sampling.batch_size:
+                    request = missing.pop()
+                    under_way[request.key] = request
+                    self.weights.ask(request, self._parameters(request, sampling), self.adapter)
+                for key, reply in self.weights.step():
+                    finished[key] = self.response(under_way.pop(key), reply)
+                if finished and time.monotonic() - kept > SECONDS_TOGETHER:
+                    yield finished
+                    finished, kept = {}, time.monotonic()
+            if finished:
                 yield finished
-                finished, kept = {}, time.monotonic()
-        if finished:
-            yield finished
+        finally:
+            self.weights.forget(list(under_way))
 
     def _parameters(self, request: Request, sampling: Sampling) -> dict[str, Any]:
         """Arguments of vLLM's SamplingParams; only our own stop ids end a reply."""
@@ -169,6 +172,20 @@ class VllmWeights:
             if output.finished
         ]
 
+    def forget(self, keys: list[str]) -> None:
+        """Give up requests, as when the caller wants no more."""
+        if keys:
+            self._engine.abort_request(keys)
+
+    def close(self) -> None:
+        """Free what vLLM holds; a process has one at a time."""
+        if self._engine is not None:
+            from vllm.distributed.parallel_state import cleanup_dist_env_and_memory
+
+            self._engine.engine_core.shutdown()
+            self._engine = None
+            cleanup_dist_env_and_memory()
+
 
 def check_vllm() -> str:
     """The kind of device that vLLM will compute on.
@@ -213,6 +230,8 @@ def common_arguments(settings: Vllm, device: str) -> dict[str, Any]:
         "enable_prefix_caching": settings.enable_prefix_caching,
         **({"max_model_len": settings.max_model_len} if settings.max_model_len else {}),
         **({"kv_cache_memory_bytes": int(room * GIB)} if room else {}),
+        # a prompt cut in two would move a seeded draw back, which generators on a CPU cannot
+        **({"enable_chunked_prefill": False} if device == "cpu" else {}),
     }
 
 

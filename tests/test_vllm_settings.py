@@ -24,7 +24,7 @@ def fake_vllm(monkeypatch, device_type: str) -> None:
     monkeypatch.setitem(sys.modules, "vllm", package)
     monkeypatch.setitem(sys.modules, "vllm.platforms", platforms)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: name == "vllm")
-    for name in ("ENABLE_V1_MULTIPROCESSING", "NO_USAGE_STATS", "LOGGING_LEVEL"):
+    for name in ("ENABLE_V1_MULTIPROCESSING", "NO_USAGE_STATS", "CONFIGURE_LOGGING"):
         monkeypatch.setenv(f"VLLM_{name}", "0")  # what is set here is unset at the end
     monkeypatch.setenv("VLLM_CPU_OMP_THREADS_BIND", "nobind")
 

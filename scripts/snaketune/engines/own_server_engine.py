@@ -26,7 +26,7 @@ from snaketune.session import Session
 
 KEY = "SNAKETUNE_SERVER_KEY"
 """The variable that holds the key of the server of this process."""
-HIDDEN = (KEY, "VLLM_API_KEY", "VLLM_ENABLE_V1_MULTIPROCESSING")
+HIDDEN = (KEY, "VLLM_API_KEY", "VLLM_ENABLE_V1_MULTIPROCESSING", "VLLM_CONFIGURE_LOGGING")
 
 
 class OwnServerEngine(OpenAIEngine):

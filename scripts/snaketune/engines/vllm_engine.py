@@ -1,6 +1,7 @@
 """The engine of vLLM in this process: many requests at once, several adapters on one base."""
 
 import importlib.util
+import logging
 import os
 import time
 from collections.abc import Container, Iterable, Iterator
@@ -202,7 +203,8 @@ def check_vllm() -> str:
     # in this process, so that nothing outlives it; and no word to its makers
     os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
     os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
-    os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
+    os.environ.setdefault("VLLM_CONFIGURE_LOGGING", "0")  # which would close the job's log
+    logging.getLogger("vllm").setLevel(logging.WARNING)
     os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", "nobind")  # the job's threads, on any core
     from vllm.platforms import current_platform
 

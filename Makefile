@@ -14,7 +14,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export OMP_NUM_THREADS ?= 1
 export PYTHONHASHSEED := 0
 
-.PHONY: demo test test-fast test-vllm lint format schema clean
+.PHONY: demo test test-fast test-vllm lint format schema settings clean
 .DEFAULT_GOAL := demo
 
 demo: $(INSTALLED)
@@ -23,8 +23,8 @@ demo: $(INSTALLED)
 	@python scripts/show_results.py --results $(RUN) --log $(RUN)/logs/show_results.log
 
 # Made again only when something that it shows has changed.
-SHOWN := accuracy.* quality.html figures/* data/*/quality.json adapters/*/metrics.json \
-	adapters/*/tensors.html merged/*/parity.json
+SHOWN := accuracy.* mmlu.* quality.html votes.html figures/* data/*/quality.json \
+	adapters/*/metrics.json adapters/*/tensors.html merged/*/parity.json
 $(RUN)/report.html: config/config.yaml $(wildcard report/* $(addprefix $(RUN)/*/,$(SHOWN)))
 	PYTHONWARNINGS=ignore::RuntimeWarning snakemake --report $@
 
@@ -51,6 +51,10 @@ format: $(INSTALLED)
 # The JSON schemas that editors read, from the pydantic models.
 schema: $(INSTALLED)
 	python scripts/write_schema.py
+
+# What the studies' texts state beside what the config has: config/SETTINGS.md.
+settings: $(INSTALLED)
+	python scripts/write_settings.py
 
 clean:
 	rm -rf $(RUN) .snaketune

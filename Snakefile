@@ -39,8 +39,15 @@ include: "rules/train.smk"
 include: "rules/merge.smk"
 include: "rules/predict.smk"
 include: "rules/evaluate.smk"
+include: "rules/mmlu.smk"
 include: "rules/report.smk"
 include: "rules/plan.smk"
+
+
+# A missing key ends its job only when that job begins, which may be after hours of others.
+onstart:
+    for fault in key_faults():
+        logger.warning(fault)
 
 
 rule all:

@@ -14,6 +14,7 @@ rule locate_base:
         "<benchmarks>/bases/locate_base/{base}.tsv"
     wildcard_constraints:
         base=any_of(bases_from("tiny", "local")),
+    localrule: True
     conda:
         "../envs/data.yaml"
     params:
@@ -35,6 +36,7 @@ rule download_base:
         "<benchmarks>/bases/download_base/{base}.tsv"
     wildcard_constraints:
         base=any_of(bases_from("hub")),
+    localrule: True
     conda:
         "../envs/train.yaml"
     params:
@@ -62,7 +64,8 @@ rule pretrain_tiny_base:
         "../envs/train.yaml"
     threads: 2
     resources:
-        mem_mb=4000,
+        gpu=0,
+        mem_mb=growing(4000),
         runtime=240,
     params:
         settings=base_settings,
@@ -72,6 +75,6 @@ rule pretrain_tiny_base:
         "Pretrain the tiny base {wildcards.base} from random weights"
     shell:
         "python scripts/pretrain_tiny_base.py --settings {params.pretraining:q}"
-        " --exclude {input.exclude:q} --out {params.folder:q}/model --log {log:q}"
+        " --exclude {input.exclude:q} --out {params.folder:q}/model --gpus {resources.gpu} --log {log:q}"
         " && python scripts/locate_base.py --settings {params.settings:q}"
         " --folder {params.folder:q}/model --out {output:q}"

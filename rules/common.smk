@@ -5,8 +5,10 @@ import sys
 
 sys.path.append(str(Path(workflow.basedir) / "scripts"))
 
+from snaketune.chat.keys import faults_of_keys
 from snaketune.code import code_of
 from snaketune.config.resolve import resolve
+from snaketune.config.services import Endpoint
 from snaketune.errors import UserError
 
 try:
@@ -20,24 +22,41 @@ BASES = config["bases"]
 MACHINE = config["machine"]
 
 
+MANY = 50
+"""More names than this would make patterns and jobs so long that planning a sweep crawls."""
+
+
 def any_of(names):
     """Wildcard pattern of just these names; of none it matches nothing."""
     return "|".join(re.escape(name) for name in names) or "(?!)"
 
 
+def any_swept(names):
+    """Wildcard pattern of names that a sweep may have made: of any name, where they are many."""
+    return any_of(names) if len(names) <= MANY else "[^/]+"
+
+
+def in_parts(things):
+    """A list in parts of at most MANY."""
+    return [things[start : start + MANY] for start in range(0, len(things), MANY)]
+
+
 def all_names(kind):
-    """Names of every study's datasets, adapters or models."""
+    """Names of every study's datasets, adapters, models or sites."""
     return sorted({name for study in STUDIES.values() for name in study[kind]})
 
 
 def studies_where(kind, path, holds):
     """Pattern for {study}, matching only where `path`, with a name for {name}, fits `holds`."""
-    cases = [
-        f"(?={re.escape(f'{study}/{path.format(name=name)}')}){re.escape(study)}"
-        for study, settings in STUDIES.items()
-        for name, item in settings[kind].items()
-        if holds(item)
-    ]
+    cases = []
+    for study, settings in STUDIES.items():
+        before, after = map(re.escape, f"{study}/{path}".split("{name}"))
+        fit = [name for name, item in settings[kind].items() if holds(item)]
+        others = sorted(settings[kind].keys() - set(fit))
+        # of a sweep all models fit but for a few, and naming those few makes the shorter pattern
+        few, sign = (fit, "=") if len(fit) <= len(others) else (others, "!")
+        if fit:
+            cases.append(f"(?{sign}{before}(?:{any_of(few)}){after}){re.escape(study)}")
     return f"(?:{'|'.join(cases)})" if cases else "(?!)"
 
 
@@ -54,7 +73,7 @@ def bases_from(*sources):
 
 
 def item(wildcards, kind):
-    """The config of the dataset, adapter or model (`kind` in the plural) that a job is about."""
+    """The config of the dataset, adapter, model or site (`kind`, plural) that a job is about."""
     return STUDIES[wildcards.study][kind][getattr(wildcards, kind.removesuffix("s"))]
 
 
@@ -82,27 +101,69 @@ def adapter_folder(model, name):
     return f"adapters/{model['adapter']}" if model["adapter"] else None
 
 
+def growing(mem_mb):
+    """Memory of a job, more at each further attempt: one that was killed for want of it then has
+    what it needs."""
+    return lambda wildcards, attempt: mem_mb * (1 + attempt) // 2
+
+
 def as_it_is(text):
     """A function of a text, since Snakemake fills the braces of a mere text."""
     return lambda wildcards: text
 
 
 def evaluations_of(study):
-    """Every (model, dataset, split) that a study scores."""
+    """Every (model, dataset, split) that a study asks."""
     for evaluation in STUDIES[study]["evaluations"]:
         for model in evaluation["models"]:
             yield model, evaluation["dataset"], evaluation["split"]
+    yield from STUDIES[study]["unscored"]
+
+
+def scored_of(study):
+    """Every (model, dataset, split) that a study scores, folds put together."""
+    settings = STUDIES[study]
+    for evaluation in settings["evaluations"]:
+        if not settings["datasets"][evaluation["dataset"]]["fold_of"]:
+            for model in evaluation["models"]:
+                yield model, evaluation["dataset"], evaluation["split"]
+    for pooled in settings["pooled"]:
+        yield pooled["model"], pooled["dataset"], pooled["split"]
+
+
+def answers_file(study, model, dataset, split):
+    """What a model answered, or what the models of all folds did."""
+    pooled = [(one["model"], one["dataset"]) for one in STUDIES[study]["pooled"]]
+    folder = "pooled" if (model, dataset) in pooled else "answers"
+    return f"results/{RUN}/{study}/{folder}/{model}/{dataset}/{split}.jsonl"
+
+
+def declared_model(study, name):
+    """The config of a model of the table; of one that is there once a fold, the first fold's."""
+    models = STUDIES[study]["models"]
+    return models[name] if name in models else models[f"{name}.1"]
+
+
+def pooled_models():
+    """Names of the models whose folds are put together somewhere."""
+    return sorted({one["model"] for study in STUDIES.values() for one in study["pooled"]})
+
+
+def raw_name(study, dataset):
+    """The dataset whose records a dataset has: a fold has those of the whole."""
+    return STUDIES[study]["datasets"][dataset]["fold_of"] or dataset
 
 
 def pays(study):
-    """Whether a study asks a model behind an address: a teacher or one that it evaluates."""
+    """Whether a study asks a model behind an address: a teacher, a judge, or one that it
+    evaluates."""
     settings = STUDIES[study]
     asked = {settings["models"][model]["endpoint"] for model in asked_models(study)}
     used = {dataset for _, dataset, _ in evaluations_of(study)}
     used |= {adapter["dataset"] for adapter in settings["adapters"].values()}
     for dataset in used:
-        distill = settings["datasets"][dataset]["distill"]
-        asked.add(distill and distill["teacher"])
+        distill, judge = (settings["datasets"][dataset][key] for key in ("distill", "judge"))
+        asked |= {distill and distill["teacher"], judge and judge["endpoint"]}
     return bool(asked & set(settings["endpoints"]))
 
 
@@ -133,11 +194,15 @@ def results_of(study):
     settings, made = STUDIES[study], []
     evaluated = list(evaluations_of(study))
     adapters = settings["adapters"]
+    for site in settings["sites"]:
+        made += [f"pages/{site}/{file}" for file in ("pages.jsonl", "crawl.json")]
+        made += [f"questions/{site}.{kind}" for kind in ("jsonl", "json")]
     asked = {model: settings["models"][model] for model in asked_models(study)}
     datasets = [dataset for _, dataset, _ in evaluated] + [a["dataset"] for a in adapters.values()]
-    for dataset in dict.fromkeys(datasets):
+    for dataset in dict.fromkeys(raw_name(study, dataset) for dataset in datasets):
         made += [f"raw/{dataset}.jsonl", f"raw/{dataset}.json"]
         made += [f"clean/{dataset}.jsonl", f"clean/{dataset}.json"]
+    for dataset in dict.fromkeys(datasets):
         made += [f"data/{dataset}/{split}.jsonl" for split in ("train", "validation", "test")]
         made.append(f"data/{dataset}/quality.json")
         distill = settings["datasets"][dataset]["distill"]
@@ -155,12 +220,24 @@ def results_of(study):
         made += [f"merged/{model}/{file}" for file in ("manifest.json", "parity.json")]
     for model, dataset, split in evaluated:
         place = f"{model}/{dataset}/{split}"
-        made += [f"predictions/{place}.jsonl", f"answers/{place}.jsonl", f"scores/{place}.json"]
+        made += [f"predictions/{place}.jsonl", f"answers/{place}.jsonl"]
+    for model, dataset, split in scored_of(study):
+        place = f"{model}/{dataset}/{split}"
+        made.append(f"scores/{place}.json")
+        if settings["datasets"][dataset]["judge"]:
+            made += [f"judgements/{place}.{kind}" for kind in ("jsonl", "metrics.json")]
+    for one in settings["pooled"]:
+        made.append(f"pooled/{one['model']}/{one['dataset']}/{one['split']}.jsonl")
+    for name in settings["submission"]:
+        made += [f"submission/{name}.{kind}" for kind in ("jsonl", "csv", "json")]
     made += ["quality.json", "quality.html", "comparisons.csv"]
     made += [f"accuracy.{kind}" for kind in ("csv", "md", "html")]
     made += ["figures/accuracy.svg"] + (["figures/loss.svg"] if adapters else [])
     made += [f"figures/{grid}.svg" for grid in settings["grids"]]
-    made += ["figures/votes.svg"] if votes_in(study) else []
+    made += ["figures/votes.svg", "votes.csv", "votes.html"] if votes_in(study) else []
+    if settings["mmlu"]:
+        made += [f"mmlu/{model}.json" for model in settings["mmlu"]["models"]]
+        made += [f"mmlu.{kind}" for kind in ("csv", "md", "html")]
     made += ["spending.csv", "spending.html"] if pays(study) else []
     bases = {a["base"] for a in adapters.values()}
     bases |= {model["base"] for model in asked.values() if model["base"]}
@@ -173,6 +250,7 @@ wildcard_constraints:
     study=any_of(STUDIES),
     base=any_of(BASES),
     dataset=any_of(all_names("datasets")),
-    adapter=any_of(all_names("adapters")),
-    model=any_of(all_names("models")),
+    adapter=any_swept(all_names("adapters")),
+    model=any_swept(all_names("models")),
+    site=any_of(all_names("sites")),
     split="train|validation|test",

@@ -24,6 +24,7 @@ rule distill:
     wildcard_constraints:
         study=studies_where("datasets", "cot/{name}/", is_distilled),
         split="train|validation",
+    localrule: True
     conda:
         "../envs/api.yaml"
     resources:

@@ -1,7 +1,8 @@
 # Stage evaluate.
 # Takes: {study}/predictions/{model}/{dataset}/{split}.jsonl; re-scoring never generates again.
-# Gives: {study}/answers/... (what each record was answered), {study}/scores/... (how well), and
-# {study}/comparisons.csv (every two models on the same records).
+# Gives: {study}/answers/... (what each record was answered), {study}/judgements/... (what a judge
+# says of it), {study}/scores/... (how well), and {study}/comparisons.csv (every two models on the
+# same records).
 
 
 rule extract_and_vote:
@@ -14,6 +15,7 @@ rule extract_and_vote:
         "<logs>/{study}/extract_and_vote/{model}/{dataset}/{split}.log",
     benchmark:
         "<benchmarks>/{study}/extract_and_vote/{model}/{dataset}/{split}.tsv"
+    localrule: True
     conda:
         "../envs/data.yaml"
     params:
@@ -27,27 +29,113 @@ rule extract_and_vote:
         " --out {output:q} --log {log:q}"
 
 
+rule pool_folds:
+    input:
+        pooled_parts,
+    output:
+        "<results>/{study}/pooled/{model}/{dataset}/{split}.jsonl",
+    log:
+        "<logs>/{study}/pool_folds/{model}/{dataset}/{split}.log",
+    benchmark:
+        "<benchmarks>/{study}/pool_folds/{model}/{dataset}/{split}.tsv"
+    wildcard_constraints:
+        model=any_swept(pooled_models()),
+    localrule: True
+    conda:
+        "../envs/data.yaml"
+    params:
+        code=code_of("pool_folds"),
+    message:
+        "{wildcards.study}: put together what {wildcards.model} answered in each fold"
+    shell:
+        "python scripts/pool_folds.py --answers {input:q} --out {output:q} --log {log:q}"
+
+
+rule write_submission:
+    input:
+        records=submitted_records,
+        answers=submitted_answers,
+    output:
+        submission="<results>/{study}/submission/{submission}.jsonl",
+        csv="<results>/{study}/submission/{submission}.csv",
+        counts=report(
+            "<results>/{study}/submission/{submission}.json",
+            caption="../report/submission.rst",
+            category="{study}",
+            subcategory="Submission",
+            labels={"submission": "{submission}", "what": "counts"},
+        ),
+    log:
+        "<logs>/{study}/write_submission/{submission}.log",
+    benchmark:
+        "<benchmarks>/{study}/write_submission/{submission}.tsv"
+    wildcard_constraints:
+        submission=any_of(all_names("submission")),
+    localrule: True
+    conda:
+        "../envs/data.yaml"
+    params:
+        settings=submission_settings,
+        code=code_of("write_submission"),
+    message:
+        "{wildcards.study}: write the submission {wildcards.submission}"
+    shell:
+        "python scripts/write_submission.py --settings {params.settings:q}"
+        " --records {input.records:q} --answers {input.answers:q} --out {output.submission:q}"
+        " --csv {output.csv:q} --counts {output.counts:q} --log {log:q}"
+
+
+rule judge:
+    input:
+        records="<results>/{study}/data/{dataset}/{split}.jsonl",
+        predictions="<results>/{study}/predictions/{model}/{dataset}/{split}.jsonl",
+    output:
+        verdicts="<results>/{study}/judgements/{model}/{dataset}/{split}.jsonl",
+        metrics="<results>/{study}/judgements/{model}/{dataset}/{split}.metrics.json",
+    log:
+        "<logs>/{study}/judge/{model}/{dataset}/{split}.log",
+    benchmark:
+        "<benchmarks>/{study}/judge/{model}/{dataset}/{split}.tsv"
+    wildcard_constraints:
+        dataset=any_of(judged_datasets()),
+    localrule: True
+    conda:
+        "../envs/api.yaml"
+    resources:
+        api=1,
+    params:
+        settings=judge_settings,
+    message:
+        "{wildcards.study}: the answers of {wildcards.model} on {wildcards.dataset} are judged"
+    shell:
+        "python scripts/judge.py --settings {params.settings:q} --records {input.records:q}"
+        " --predictions {input.predictions:q} --out {output.verdicts:q}"
+        " --metrics {output.metrics:q} --journal .snaketune/journal --ledger .snaketune/ledger"
+        " --log {log:q}"
+
+
 # One job a study scores all of its models.
-for study in STUDIES:
+for scoring in scoring_jobs():
 
     rule:
         name:
-            f"score_{study}"
+            f"score_{scoring['name']}"
         input:
-            scored_files(study),
+            scoring["inputs"],
         output:
-            [f"<results>/{study}/scores/{place}.json" for place in asked_places(study)],
+            scoring["outputs"],
         log:
-            f"<logs>/{study}/score.log",
+            f"<logs>/{scoring['study']}/score/{scoring['name']}.log",
         benchmark:
-            f"<benchmarks>/{study}/score.tsv"
+            f"<benchmarks>/{scoring['study']}/score/{scoring['name']}.tsv"
+        localrule: True
         conda:
             "../envs/data.yaml"
         params:
-            settings=score_settings(study),
+            settings=scoring["settings"],
             code=code_of("score"),
         message:
-            f"{study}: score all models"
+            f"{scoring['study']}: score all models"
         shell:
             "python scripts/score.py --settings {params.settings:q} --log {log:q}"
 
@@ -61,6 +149,7 @@ rule compare_models:
         "<logs>/{study}/compare_models.log",
     benchmark:
         "<benchmarks>/{study}/compare_models.tsv"
+    localrule: True
     conda:
         "../envs/data.yaml"
     params:

@@ -21,12 +21,17 @@ for study in filter(sums_of, STUDIES):
             f"<benchmarks>/{study}/combine_adapters.tsv"
         conda:
             "../envs/train.yaml"
+        resources:
+            gpu=0,
+            mem_mb=growing(4000),
+            runtime=60,
         params:
             settings=combine_settings(study),
         message:
             f"{study}: add up adapters"
         shell:
-            "python scripts/combine_adapters.py --settings {params.settings:q} --log {log:q}"
+            "python scripts/combine_adapters.py --settings {params.settings:q}"
+            " --gpus {resources.gpu} --log {log:q}"
 
 
 rule merge_adapter:
@@ -60,7 +65,7 @@ rule merge_adapter:
     resources:
         gpu=MACHINE["gpu"],
         gpu_model=MACHINE["gpu_model"],
-        mem_mb=MACHINE["mem_mb"],
+        mem_mb=growing(MACHINE["mem_mb"]),
         runtime=MACHINE["runtime"],
     params:
         adapter=subpath(input.adapter, parent=True),
@@ -70,4 +75,4 @@ rule merge_adapter:
     shell:
         "python scripts/merge_adapter.py --base {input.base:q} --recipe {input.recipe:q}"
         " --adapter {params.adapter:q} --records {input.records:q} --out {params.folder:q}"
-        " --threads {threads} --log {log:q}"
+        " --gpus {resources.gpu} --threads {threads} --log {log:q}"

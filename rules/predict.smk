@@ -22,6 +22,7 @@ for session in SESSIONS:
             f"<logs>/{session['study']}/predict/{session['name']}.log",
         benchmark:
             f"<benchmarks>/{session['study']}/predict/{session['name']}.tsv"
+        localrule: session["served"]
         conda:
             session["environment"]
         threads: 1 if session["served"] else MACHINE["threads"]
@@ -29,7 +30,7 @@ for session in SESSIONS:
             api=int(session["served"]),
             gpu=0 if session["served"] else MACHINE["gpu"],
             gpu_model="" if session["served"] else MACHINE["gpu_model"],
-            mem_mb=1000 if session["served"] else MACHINE["mem_mb"],
+            mem_mb=growing(1000 if session["served"] else MACHINE["mem_mb"]),
             runtime=MACHINE["runtime"],
         params:
             settings=session["settings"],
@@ -38,4 +39,4 @@ for session in SESSIONS:
             f"{session['study']}: {', '.join(session['models'])} answer"
         shell:
             "python scripts/predict.py --settings {params.settings:q} {params.arguments:q}"
-            " --journal .snaketune/journal --threads {threads} --log {log:q}"
+            " --journal .snaketune/journal --gpus {resources.gpu} --threads {threads} --log {log:q}"

@@ -14,6 +14,7 @@ rule clean:
         "<logs>/{study}/clean/{dataset}.log",
     benchmark:
         "<benchmarks>/{study}/clean/{dataset}.tsv"
+    localrule: True
     conda:
         "../envs/data.yaml"
     params:
@@ -27,9 +28,9 @@ rule clean:
 
 rule split:
     input:
-        records=rules.clean.output.records,
-        counts=rules.clean.output.counts,
-        facts="<results>/{study}/raw/{dataset}.json",
+        records=clean_file("jsonl"),
+        counts=clean_file("json"),
+        facts=raw_facts,
     output:
         train="<results>/{study}/data/{dataset}/train.jsonl",
         validation="<results>/{study}/data/{dataset}/validation.jsonl",
@@ -45,6 +46,7 @@ rule split:
         "<logs>/{study}/split/{dataset}.log",
     benchmark:
         "<benchmarks>/{study}/split/{dataset}.tsv"
+    localrule: True
     conda:
         "../envs/data.yaml"
     params:
@@ -75,6 +77,9 @@ rule check_leaks:
         "<benchmarks>/{study}/check_leaks.tsv"
     conda:
         "../envs/data.yaml"
+    resources:
+        mem_mb=growing(2000),
+        runtime=60,
     params:
         settings=leak_settings,
         code=code_of("check_leaks"),

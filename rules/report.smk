@@ -22,6 +22,7 @@ rule tabulate_scores:
         "<logs>/{study}/tabulate_scores.log",
     benchmark:
         "<benchmarks>/{study}/tabulate_scores.tsv"
+    localrule: True
     conda:
         "../envs/report.yaml"
     params:
@@ -51,6 +52,7 @@ rule draw_accuracy:
         "<logs>/{study}/draw_accuracy.log",
     benchmark:
         "<benchmarks>/{study}/draw_accuracy.tsv"
+    localrule: True
     conda:
         "../envs/report.yaml"
     params:
@@ -78,6 +80,7 @@ rule draw_votes:
         "<logs>/{study}/draw_votes.log",
     benchmark:
         "<benchmarks>/{study}/draw_votes.tsv"
+    localrule: True
     conda:
         "../envs/report.yaml"
     params:
@@ -88,6 +91,35 @@ rule draw_votes:
     shell:
         "python scripts/draw_votes.py --settings {params.settings:q} --scores {input:q}"
         " --out {output:q} --log {log:q}"
+
+
+rule tabulate_votes:
+    input:
+        scores_of_study,
+    output:
+        csv="<results>/{study}/votes.csv",
+        html=report(
+            "<results>/{study}/votes.html",
+            caption="../report/votes_table.rst",
+            category="{study}",
+            subcategory="Accuracy",
+            labels={"what": "table of votes"},
+        ),
+    log:
+        "<logs>/{study}/tabulate_votes.log",
+    benchmark:
+        "<benchmarks>/{study}/tabulate_votes.tsv"
+    localrule: True
+    conda:
+        "../envs/report.yaml"
+    params:
+        settings=votes_table_settings,
+        code=code_of("tabulate_votes"),
+    message:
+        "{wildcards.study}: tabulate what voting is worth"
+    shell:
+        "python scripts/tabulate_votes.py --settings {params.settings:q} --scores {input:q}"
+        " --csv {output.csv:q} --html {output.html:q} --log {log:q}"
 
 
 rule tabulate_spending:
@@ -106,6 +138,7 @@ rule tabulate_spending:
         "<logs>/{study}/tabulate_spending.log",
     benchmark:
         "<benchmarks>/{study}/tabulate_spending.tsv"
+    localrule: True
     conda:
         "../envs/report.yaml"
     params:
@@ -135,6 +168,7 @@ rule draw_grid:
         "<benchmarks>/{study}/draw_grid/{grid}.tsv"
     wildcard_constraints:
         grid=any_of(all_names("grids")),
+    localrule: True
     conda:
         "../envs/report.yaml"
     params:
@@ -162,6 +196,7 @@ rule draw_loss:
         "<logs>/{study}/draw_loss.log",
     benchmark:
         "<benchmarks>/{study}/draw_loss.tsv"
+    localrule: True
     conda:
         "../envs/report.yaml"
     params:

@@ -10,7 +10,8 @@ def sessions():
         for name in asked_models(study):
             together.setdefault(weights_of(study, name), []).append(name)
         for models in together.values():
-            yield session_of(study, models)
+            for part in in_parts(models):
+                yield session_of(study, part)
 
 
 def weights_of(study, name):
@@ -116,8 +117,40 @@ def weights_and_arguments(study, names):
 SESSIONS = list(sessions())
 
 
+def mmlu_sessions():
+    """Sets of models whose general ability is measured on one set of weights."""
+    for study, settings in STUDIES.items():
+        together = {}
+        for name in settings["mmlu"]["models"] if settings["mmlu"] else []:
+            together.setdefault(weights_of(study, name), []).append(name)
+        for models in together.values():
+            yield mmlu_session_of(study, models)
+
+
+def mmlu_session_of(study, names):
+    mmlu, folder = STUDIES[study]["mmlu"], f"results/{RUN}/{study}/mmlu"
+    put_on, weights, arguments = weights_and_arguments(study, names)
+    out = {name: f"{folder}/{name}.json" for name in names}
+    nothing = {"adapter": None, "recipe": None}
+    measured = {name: put_on.get(name, nothing) for name in names}
+    settings = {"study": study, "mmlu": mmlu, "models": measured, "out": out}
+    return {
+        "study": study,
+        "name": names[0],
+        "models": names,
+        "weights": weights,
+        "questions": sorted(map(str, Path(mmlu["path"]).glob("*/*.csv"))) if mmlu["path"] else [],
+        "outcomes": list(out.values()),
+        "arguments": arguments,
+        "settings": as_it_is(json.dumps(settings, ensure_ascii=False)),
+    }
+
+
+MMLU_SESSIONS = list(mmlu_sessions())
+
+
 def planned_jobs():
-    """What distill and predict will ask of addresses, as plan.py takes it."""
+    """What distill, predict and judge will ask of addresses, as plan.py takes it."""
     for study, settings in STUDIES.items():
         for name in dict.fromkeys(trained_datasets(study) + [d for d, _ in asked_splits(study)]):
             distill = settings["datasets"][name]["distill"]
@@ -135,6 +168,16 @@ def planned_jobs():
                 yield planned_job(
                     study, endpoint, name, split, purpose="predict", model=model, **how
                 )
+            judge = settings["datasets"][name]["judge"]
+            if judge:
+                how = {key: judge[key] for key in ("sampling", "prompt")}
+                how |= {
+                    "predictions": f"results/{RUN}/{study}/predictions/{model}/{name}/{split}.jsonl",
+                    "reply_tokens": settings["sampling"]["max_new_tokens"],
+                }
+                yield planned_job(
+                    study, judge["endpoint"], name, split, purpose="judge", model=model, **how
+                )
 
 
 def planned_job(study, endpoint, dataset, split, **how):
@@ -147,6 +190,12 @@ def planned_job(study, endpoint, dataset, split, **how):
 PLANNED = list(planned_jobs())
 
 
+def key_faults():
+    """What is wrong with the keys of endpoints that this run may ask."""
+    asked = {job["endpoint"]["name"]: job["endpoint"]["endpoint"] for job in PLANNED}
+    return faults_of_keys({name: Endpoint(**settings) for name, settings in asked.items()}).values()
+
+
 def bought_files(wildcards):
     """What a study's models behind addresses have answered: the ledger has grown with it."""
     study = wildcards.study
@@ -156,8 +205,16 @@ def bought_files(wildcards):
         for model, dataset, split in evaluations_of(study)
         if models[model]["endpoint"]
     ]
-    return asked + [
-        f"<results>/{{study}}/cot/{job['dataset']}/{job['split']}.metrics.json"
-        for job in PLANNED
-        if job["study"] == study and job["purpose"] == "distill"
-    ]
+    return (
+        asked
+        + [
+            f"<results>/{{study}}/cot/{job['dataset']}/{job['split']}.metrics.json"
+            for job in PLANNED
+            if job["study"] == study and job["purpose"] == "distill"
+        ]
+        + [
+            f"<results>/{{study}}/judgements/{job['model']}/{job['dataset']}/{job['split']}.jsonl"
+            for job in PLANNED
+            if job["study"] == study and job["purpose"] == "judge"
+        ]
+    )

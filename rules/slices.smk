@@ -9,9 +9,12 @@ def source_files(wildcards):
     """Files that a dataset's source reads."""
     source = item(wildcards, "datasets")["source"]
     paths = [source[key] for key in ("cities", "path") if source.get(key)]
-    return [
+    files = [
         file for path in paths for file in (path.values() if isinstance(path, dict) else [path])
     ]
+    if source.get("obtain"):  # else one that a person has to get would stop the whole plan
+        files = [file for file in files if Path(file).is_file()]
+    return files
 
 
 def source_settings(wildcards):
@@ -19,7 +22,32 @@ def source_settings(wildcards):
     return json.dumps({"source": source, "dataset": wildcards.dataset}, ensure_ascii=False)
 
 
+def site_settings(wildcards):
+    site = item(wildcards, "sites")
+    return json.dumps({"name": wildcards.site, "site": site}, ensure_ascii=False)
+
+
+def spider_file(wildcards):
+    """The file of a spider of the user's own."""
+    path = item(wildcards, "sites")["spider"].rpartition(":")[0]
+    return [path] if path else []
+
+
 # --- prepare
+
+
+def clean_file(kind):
+    """A file of the clean records that a dataset is split from."""
+
+    def path(wildcards):
+        name = raw_name(wildcards.study, wildcards.dataset)
+        return f"<results>/{{study}}/clean/{name}.{kind}"
+
+    return path
+
+
+def raw_facts(wildcards):
+    return f"<results>/{{study}}/raw/{raw_name(wildcards.study, wildcards.dataset)}.json"
 
 
 def clean_settings(wildcards):
@@ -30,7 +58,7 @@ def clean_settings(wildcards):
 def split_settings(wildcards):
     dataset = item(wildcards, "datasets")
     labels = dataset["extract"].get("labels")
-    settings = {key: dataset[key] for key in ("split", "mask")} | {"labels": labels}
+    settings = {key: dataset[key] for key in ("split", "held_out", "mask")} | {"labels": labels}
     return json.dumps(settings, ensure_ascii=False)
 
 
@@ -49,6 +77,14 @@ def asked_splits(study):
     return list(dict.fromkeys((dataset, split) for _, dataset, split in evaluations_of(study)))
 
 
+def trained_for(study, dataset, split):
+    """Datasets that the models were trained on which are asked a split."""
+    settings = STUDIES[study]
+    asked = [m for m, *place in evaluations_of(study) if place == [dataset, split]]
+    adapters = [name for model in asked for name in parts_of(settings["models"][model])]
+    return list(dict.fromkeys(settings["adapters"][name]["dataset"] for name in adapters))
+
+
 def compared_splits(wildcards):
     """What a study trains on, and what it asks."""
     study = wildcards.study
@@ -59,6 +95,7 @@ def compared_splits(wildcards):
 
 def leak_settings(wildcards):
     study = wildcards.study
+    folded = bool(STUDIES[study]["pooled"])
     return json.dumps(
         {
             "title": STUDIES[study]["title"],
@@ -67,7 +104,13 @@ def leak_settings(wildcards):
                 for dataset in trained_datasets(study)
             ],
             "evaluation": [
-                {"dataset": dataset, "split": split, "path": split_file(study, dataset, split)}
+                {
+                    "dataset": dataset,
+                    "split": split,
+                    "path": split_file(study, dataset, split),
+                    # what a fold asks, the other folds train on
+                    "against": trained_for(study, dataset, split) if folded else None,
+                }
                 for dataset, split in asked_splits(study)
             ],
         },
@@ -175,13 +218,6 @@ def earlier_stage_argument(wildcards, input):
     return ["--init-from", str(Path(input.earlier[0]).parent)] if input.earlier else []
 
 
-def launcher(wildcards, resources):
-    """What starts a training: one process a GPU where a job has several."""
-    if resources.gpu > 1:
-        return f"torchrun --standalone --nproc-per-node {resources.gpu} --"
-    return "python"
-
-
 def inspect_settings(wildcards):
     title = STUDIES[wildcards.study]["title"]
     name = wildcards.made.rpartition("/")[2]
@@ -250,6 +286,7 @@ def recipe_of_first_part(wildcards):
 def parity_records(wildcards):
     """Prompts for the comparison of logits: what the adapter was validated on, else trained on."""
     study, adapter = STUDIES[wildcards.study], parts_of(item(wildcards, "models"))[0]
-    split = study["datasets"][study["adapters"][adapter]["dataset"]]["split"]
-    validated = split != "given" and split["validation"]
+    dataset = study["datasets"][study["adapters"][adapter]["dataset"]]
+    split = dataset["split"]
+    validated = dataset["held_out"] if split == "given" else split["validation"]
     return trained_file(wildcards.study, adapter, "validation" if validated else "train")

@@ -16,17 +16,30 @@ def extract_settings(wildcards):
     return json.dumps({"extract": extract}, ensure_ascii=False)
 
 
-def asked_places(study):
-    """`model/dataset/split` of every evaluation."""
-    return ["/".join(evaluation) for evaluation in evaluations_of(study)]
+def judged_datasets():
+    """Names of the datasets to which a model behind an address judges the answers."""
+    datasets = [pair for study in STUDIES.values() for pair in study["datasets"].items()]
+    return sorted({name for name, dataset in datasets if dataset["judge"]})
+
+
+def judge_settings(wildcards):
+    study, dataset = STUDIES[wildcards.study], item(wildcards, "datasets")
+    return json.dumps(
+        {
+            **{key: wildcards[key] for key in ("study", "model", "dataset", "split")},
+            "judge": dataset["judge"],
+            "endpoint": study["endpoints"][dataset["judge"]["endpoint"]],
+        },
+        ensure_ascii=False,
+    )
 
 
 def scores_wanted(study):
     """What score.py is told of each model's answers to each split."""
     settings, folder = STUDIES[study], f"results/{RUN}/{study}"
-    for name, dataset, split in evaluations_of(study):
-        model = settings["models"][name]
-        place, adapter = f"{dataset}/{split}.jsonl", adapter_folder(model, name)
+    for name, dataset, split in scored_of(study):
+        model = declared_model(study, name)
+        adapter = adapter_folder(model, name if name in settings["models"] else f"{name}.1")
         made_of = {"combination" if is_combined(model) else "recipe": None}
         if adapter:
             file = "combination.json" if is_combined(model) else "recipe.yaml"
@@ -41,49 +54,118 @@ def scores_wanted(study):
                 "extract": settings["datasets"][dataset]["extract"],
                 "responses_per_record": settings["sampling"]["responses_per_record"],
             },
-            "answers": f"{folder}/answers/{name}/{place}",
-            "baseline": f"{folder}/answers/{settings['baseline']}/{place}",
+            "answers": answers_file(study, name, dataset, split),
+            "baseline": answers_file(study, settings["baseline"], dataset, split),
+            **judgements_scored(study, name, dataset, f"{dataset}/{split}.jsonl"),
             "out": f"{folder}/scores/{name}/{dataset}/{split}.json",
             **made_of,
         }
 
 
-def scored_files(study):
+def judgements_scored(study, model, dataset, place):
+    """The verdicts of a dataset's judge on a model's answers and on the baseline's, if any."""
+    settings, folder = STUDIES[study], f"results/{RUN}/{study}/judgements"
+    if not settings["datasets"][dataset]["judge"]:
+        return {}
+    return {
+        "judgements": f"{folder}/{model}/{place}",
+        "baseline_judgements": f"{folder}/{settings['baseline']}/{place}",
+    }
+
+
+def scoring_jobs():
+    """Each job that scores: one a study, or several where a sweep has very many models."""
     keys = ("answers", "baseline", "recipe", "combination")
-    files = [one.get(key) for one in scores_wanted(study) for key in keys]
-    return list(dict.fromkeys(file for file in files if file))
-
-
-def score_settings(study):
-    return as_it_is(json.dumps({"scores": list(scores_wanted(study))}, ensure_ascii=False))
+    keys += ("judgements", "baseline_judgements")
+    for study in STUDIES:
+        for number, wanted in enumerate(in_parts(list(scores_wanted(study)))):
+            files = [one.get(key) for one in wanted for key in keys]
+            yield {
+                "study": study,
+                "name": f"{study}_part{number + 1}" if number else study,
+                "inputs": list(dict.fromkeys(file for file in files if file)),
+                "outputs": [one["out"] for one in wanted],
+                "settings": as_it_is(json.dumps({"scores": wanted}, ensure_ascii=False)),
+            }
 
 
 def answers_of_study(wildcards):
-    return [
-        f"<results>/{{study}}/answers/{model}/{dataset}/{split}.jsonl"
-        for model, dataset, split in evaluations_of(wildcards.study)
-    ]
+    study = wildcards.study
+    return [answers_file(study, *place) for place in scored_of(study)]
+
+
+def pooled_parts(wildcards):
+    """Answers of the folds' models, in the order of the folds."""
+    study, place = wildcards.study, (wildcards.model, wildcards.dataset, wildcards.split)
+    (parts,) = (
+        one["parts"]
+        for one in STUDIES[study]["pooled"]
+        if (one["model"], one["dataset"], one["split"]) == place
+    )
+    return [answers_file(study, model, dataset, wildcards.split) for model, dataset in parts]
 
 
 def compare_settings(wildcards):
     study = STUDIES[wildcards.study]
-    folder = f"results/{RUN}/{wildcards.study}"
-    asked = list(evaluations_of(wildcards.study))
+    scored = list(scored_of(wildcards.study))
     return json.dumps(
         {
             "study": wildcards.study,
             "baseline": study["baseline"],
-            "models": list(study["models"]),
+            "models": study["declared_models"],
             "answers": [
                 {
                     "model": model,
                     "dataset": dataset,
                     "split": split,
-                    "path": f"{folder}/answers/{model}/{dataset}/{split}.jsonl",
+                    "path": answers_file(wildcards.study, model, dataset, split),
                 }
-                for model, dataset, split in asked
+                for model, dataset, split in scored
             ],
-            "extracts": {d: study["datasets"][d]["extract"] for _, d, _ in asked},
+            "extracts": {d: study["datasets"][d]["extract"] for _, d, _ in scored},
+        },
+        ensure_ascii=False,
+    )
+
+
+def submitted(study, name):
+    """Dataset, split and model of a submission."""
+    wanted = STUDIES[study]["submission"][name]
+    return wanted["model"], wanted["dataset"], wanted["split"]
+
+
+def submitted_answers(wildcards):
+    return answers_file(wildcards.study, *submitted(wildcards.study, wildcards.submission))
+
+
+def submitted_records(wildcards):
+    _, dataset, split = submitted(wildcards.study, wildcards.submission)
+    return split_file(wildcards.study, dataset, split)
+
+
+def submission_settings(wildcards):
+    study = STUDIES[wildcards.study]
+    wanted = study["submission"][wildcards.submission]
+    extract = study["datasets"][wanted["dataset"]]["extract"]
+    settings = {key: wanted[key] for key in ("reading", "fallback")} | {"extract": extract}
+    return json.dumps(settings, ensure_ascii=False)
+
+
+def outcomes_of_mmlu(wildcards):
+    """What each model got right, in the order of the table."""
+    models = STUDIES[wildcards.study]["mmlu"]["models"]
+    return [f"<results>/{{study}}/mmlu/{model}.json" for model in models]
+
+
+def mmlu_table_settings(wildcards):
+    study = STUDIES[wildcards.study]
+    return json.dumps(
+        {
+            "study": wildcards.study,
+            "title": study["title"],
+            "note": config["note"],
+            "baseline": study["baseline"],
+            "models": study["mmlu"]["models"],
         },
         ensure_ascii=False,
     )
@@ -95,7 +177,7 @@ def compare_settings(wildcards):
 def scores_of_study(wildcards):
     return [
         f"<results>/{{study}}/scores/{model}/{dataset}/{split}.json"
-        for model, dataset, split in evaluations_of(wildcards.study)
+        for model, dataset, split in scored_of(wildcards.study)
     ]
 
 
@@ -144,7 +226,19 @@ def spending_settings(wildcards):
 def votes_settings(wildcards):
     study = STUDIES[wildcards.study]
     return json.dumps(
-        {"title": study["title"], "models": list(study["models"])}, ensure_ascii=False
+        {"title": study["title"], "models": study["declared_models"]}, ensure_ascii=False
+    )
+
+
+def variants_of(study):
+    """Which sweep each model comes from, of those that come from one."""
+    models = {name: declared_model(study, name) for name in STUDIES[study]["declared_models"]}
+    return {name: model["variant"] for name, model in models.items() if model["variant"]}
+
+
+def votes_table_settings(wildcards):
+    return json.dumps(
+        {"study": wildcards.study} | json.loads(votes_settings(wildcards)), ensure_ascii=False
     )
 
 
@@ -156,7 +250,8 @@ def table_settings(wildcards):
             "title": study["title"],
             "note": config["note"],
             "published": study["published"],
-            "models": list(study["models"]),
+            "models": study["declared_models"],
+            "variants": variants_of(wildcards.study),
             "baseline": study["baseline"],
             "scale": config["scale"],
             "run": RUN,

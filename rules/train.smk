@@ -11,6 +11,7 @@ rule write_recipe:
         "<logs>/{study}/write_recipe/{adapter}.log",
     benchmark:
         "<benchmarks>/{study}/write_recipe/{adapter}.tsv"
+    localrule: True
     conda:
         "../envs/data.yaml"
     params:
@@ -49,18 +50,20 @@ rule train_adapter:
     resources:
         gpu=MACHINE["gpu"],
         gpu_model=MACHINE["gpu_model"],
-        mem_mb=MACHINE["mem_mb"],
+        mem_mb=growing(MACHINE["mem_mb"]),
         runtime=MACHINE["runtime"],
+        # a resource, since another parameter would train anew
+        report_to=config["report_to"],
     params:
         folder=subpath(output.weights, parent=True),
-        launch=launcher,
         earlier=earlier_stage_argument,
     message:
         "{wildcards.study}: train adapter {wildcards.adapter}"
     shell:
-        "{params.launch} scripts/train_adapter.py --recipe {input.recipe:q} --base {input.base:q}"
+        "python scripts/train_adapter.py --recipe {input.recipe:q} --base {input.base:q}"
         " --train {input.train:q} --validation {input.validation:q} {params.earlier:q} --out {params.folder:q}"
-        " --checkpoints .snaketune/checkpoints --threads {threads} --log {log:q}"
+        " --checkpoints .snaketune/checkpoints --report-to {resources.report_to} --gpus {resources.gpu}"
+        " --threads {threads} --log {log:q}"
 
 
 rule inspect_adapter:
@@ -83,6 +86,7 @@ rule inspect_adapter:
         "<benchmarks>/{study}/inspect_adapter/{made}.tsv"
     wildcard_constraints:
         made="(?:adapters|combined)/[^/]+",
+    localrule: True
     conda:
         "../envs/data.yaml"
     params:

@@ -47,6 +47,6 @@ def main(args) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.parser(__doc__)
+    parser = cli.parser(__doc__, gpus=True)
     parser.add_argument("--threads", type=int, help="CPU threads of torch")
     cli.run(main, parser.parse_args())

@@ -25,7 +25,7 @@ def main(args: argparse.Namespace) -> None:
 
 def arguments() -> argparse.ArgumentParser:
     """The command line."""
-    parser = cli.parser(__doc__)
+    parser = cli.parser(__doc__, gpus=True)
     parser.add_argument("--base", type=Path, required=True, help="source.json of the base")
     parser.add_argument(
         "--recipe",

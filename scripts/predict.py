@@ -133,7 +133,8 @@ adapter and recipe are null for the bare base and for a merged model; a combined
 first part's recipe. All models of a session have their base loaded in the same way.
 "engine" is transformers or vllm, with "vllm": Vllm; a server to start is "serve": Serve.
 A model behind an address has besides "endpoint": {{"study", "name", "endpoint": Endpoint}}.
-"""
+""",
+        gpus=True,
     )
     parser.add_argument("--base", type=Path, help="source.json of the base")
     parser.add_argument("--merged", type=Path, help="folder of a merged model, asked instead")

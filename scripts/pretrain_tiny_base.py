@@ -40,7 +40,7 @@ def main(args: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.parser(__doc__)
+    parser = cli.parser(__doc__, gpus=True)
     parser.add_argument("--out", type=Path, required=True, help="folder of the finished model")
     parser.add_argument(
         "--exclude", type=Path, help="CSV whose column `name` holds places the corpus must not name"

@@ -1,6 +1,7 @@
 """Split records into train, validation and test; records of one group stay together.
 
-Or leave each in the split that its source names, with the setting "given". In the splits that
+Or leave each in the split that its source names, with the setting "given"; `held_out` then draws
+validation records from the training split. In the splits that
 `mask` names, runs of stars become <NUMBER>.
 """
 
@@ -14,12 +15,12 @@ from typing import Literal
 from pydantic import BaseModel
 
 from snaketune import cli
-from snaketune.config.data import Split
+from snaketune.config.data import HeldOut, Split
 from snaketune.config.resolve import validated
 from snaketune.files import json_line, jsonl_lines, read_json, read_jsonl, whole, write_json
 from snaketune.masking import mask_record
 from snaketune.records import SPLITS, content_digest
-from snaketune.splitting import Outline, check_labels, quality, split
+from snaketune.splitting import Outline, check_labels, hold_out, quality, split
 
 log = logging.getLogger(__name__)
 
@@ -28,18 +29,21 @@ class Settings(BaseModel):
     """The script's slice of the config."""
 
     split: Split | Literal["given"] = Split()
+    held_out: HeldOut | None = None
     mask: list[Literal["train", "validation", "test"]] = []
     labels: list[str] | None = None
     """Labels that the records may have; null: any."""
 
 
 def main(args: argparse.Namespace) -> None:
-    """Write the splits and quality.json from the settings `{"split", "mask", "labels"}`."""
+    """Write the splits and quality.json; the settings are a `Settings`."""
     settings = validated(Settings, args.settings, "settings")
     facts = read_json(args.facts)
     check_labels(facts, settings.labels)
     records = Outline(read_jsonl(args.clean))
     homes = split(records, settings.split)
+    if settings.held_out:
+        homes = hold_out(records, homes, settings.held_out)
     paths = {name: getattr(args, name) for name in SPLITS}
     masked = _write(args.clean, records, homes, paths, settings.mask)
     report = quality(records, homes, read_json(args.counts), facts, masked)

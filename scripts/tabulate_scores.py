@@ -7,18 +7,29 @@ from snaketune import cli
 from snaketune.combined import combined
 from snaketune.comparisons import matrices, read_comparisons
 from snaketune.files import read_json, write_text
+from snaketune.folding import folded
+from snaketune.judged import agreements
+from snaketune.option_kinds import kinds
 from snaketune.pages import as_html, as_markdown
+from snaketune.seeds import over_seeds, with_seeds
 from snaketune.tables import Block, TableSettings, as_csv, gather, sections
 from snaketune.voted import voted
+from snaketune.whole_datasets import whole_datasets
 
 
 def main(args: argparse.Namespace) -> None:
     """Write the three forms of the table."""
     settings = TableSettings.model_validate(args.settings)
-    rows = gather(settings, args.scores)
+    rows = with_seeds(gather(settings, args.scores), settings.variants)
     parts = sections(rows, settings.baseline)
+    scores = [read_json(path) for path in args.scores]
     blocks = [
-        *voted(map(read_json, args.scores), settings.models),
+        *over_seeds(rows, settings.variants),
+        *folded(scores, settings.models),
+        *voted(scores, settings.models),
+        *kinds(scores, settings.models),
+        *agreements(scores, settings.models),
+        *whole_datasets(rows),
         *matrices(read_comparisons(args.comparisons)),
         *combined(map(read_json, args.combinations), settings.models),
         *published_claims(settings),

@@ -1,7 +1,8 @@
 """Train one adapter by its recipe; run again after a kill, it goes on from its last checkpoint.
 
-On several GPUs: torchrun --standalone --nproc-per-node N -- scripts/train_adapter.py … (without
-the -- torchrun takes --log for an option of its own).
+With --gpus of more than one it goes on as torchrun, with a process a GPU. By hand: torchrun
+--standalone --nproc-per-node N -- scripts/train_adapter.py … (without the -- torchrun takes --log
+for an option of its own).
 """
 
 import argparse
@@ -9,13 +10,18 @@ import logging
 import os
 from pathlib import Path
 
-from snaketune import cli
+from snaketune import cli, leasing
+from snaketune.tracking import TRACKERS
 
 log = logging.getLogger("snaketune")
 
 
 def main(args: argparse.Namespace) -> None:
     """Train and write adapter_model.safetensors, adapter_config.json, loss.csv, metrics.json."""
+    if "RANK" in os.environ:
+        leasing.end_with_starter()
+    elif args.gpus and args.gpus > 1:
+        leasing.become_torchrun(args.gpus)
     from snaketune import devices
     from snaketune.loading import use_threads
     from snaketune.training import train
@@ -26,6 +32,7 @@ def main(args: argparse.Namespace) -> None:
     metrics = train(
         *(args.recipe, args.base, args.train, args.validation, args.out, args.checkpoints),
         init_from=args.init_from,
+        report_to=args.report_to,
     )
     log.info(
         "%d steps in %.1f s, %.0f tokens/s; loss %.4f.",
@@ -38,7 +45,7 @@ def main(args: argparse.Namespace) -> None:
 
 def arguments() -> argparse.ArgumentParser:
     """The command line."""
-    parser = cli.parser(__doc__)
+    parser = cli.parser(__doc__, gpus=True)
     parser.add_argument("--recipe", type=Path, required=True, help="recipe.yaml")
     parser.add_argument("--base", type=Path, required=True, help="source.json of the base")
     parser.add_argument("--train", type=Path, required=True, help="records to train on")
@@ -47,6 +54,12 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--checkpoints", type=Path, required=True, help="folder of checkpoints")
     parser.add_argument(
         "--init-from", type=Path, help="folder of the adapter that the recipe goes on from"
+    )
+    parser.add_argument(
+        "--report-to",
+        default="none",
+        choices=["none", *TRACKERS],
+        help="where losses are reported besides loss.csv",
     )
     parser.add_argument("--threads", type=int, help="CPU threads, of all processes")
     return parser

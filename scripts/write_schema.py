@@ -6,9 +6,11 @@ import json
 from pathlib import Path
 
 from snaketune import cli
+from snaketune.config import sweeps
 from snaketune.config.run import Run
 from snaketune.config.study import Study
 from snaketune.files import write_json
+from snaketune.settings import Stated
 
 
 def run_schema() -> dict:
@@ -23,6 +25,7 @@ def study_schema() -> dict:
     """
     schema = _optional(Study.model_json_schema())
     definitions = schema.pop("$defs")
+    _allow_sweeps(definitions)
     definitions["PartOfStudy"] = copy.deepcopy(schema)
     schema["properties"]["scales"] = {
         "description": "What each scale lays over the keys above: demo, paper, your own.",
@@ -30,6 +33,24 @@ def study_schema() -> dict:
         "additionalProperties": {"$ref": "#/$defs/PartOfStudy"},
     }
     return _titled({**schema, "$defs": definitions}, "Snaketune study")
+
+
+def _allow_sweeps(definitions: dict) -> None:
+    """A list may stand for any one setting of an adapter, and `seeds` for its seed."""
+    for name in ("Adapter", *map(str.capitalize, sweeps.PARTS)):
+        properties = definitions[name]["properties"]
+        for key in properties.keys() - set(sweeps.PARTS):
+            said = {
+                k: properties[key].pop(k) for k in ("description", "title") if k in properties[key]
+            }
+            several = {"type": "array", "items": properties[key], "minItems": 1}
+            properties[key] = {**said, "anyOf": [properties[key], several]}
+    definitions["Adapter"]["properties"][sweeps.SEEDS] = {
+        "description": "Values of training.seed, an adapter each; results are averaged over them.",
+        "type": "array",
+        "items": {"type": "integer"},
+        "minItems": 1,
+    }
 
 
 def _optional(schema: dict) -> dict:
@@ -47,9 +68,15 @@ def _titled(schema: dict, title: str) -> dict:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": title}
 
 
+def stated_schema() -> dict:
+    """Schema of config/published/*.yaml."""
+    return _titled(Stated.model_json_schema(), "What a study's text states")
+
+
 def main(args: argparse.Namespace) -> None:
     write_json(args.config / "schema.json", run_schema())
     write_json(args.config / "study.schema.json", study_schema())
+    write_json(args.config / "published.schema.json", stated_schema())
 
 
 if __name__ == "__main__":

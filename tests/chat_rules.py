@@ -4,9 +4,10 @@ import hashlib
 import json
 import random
 
-RULES = ("reasons", "label", "echo")
+RULES = ("reasons", "label", "echo", "judge")
 """reasons ends with a conclusion (the label that the prompt gives, but for one time in ten);
-label is that word alone; echo repeats the last message."""
+label is that word alone; echo repeats the last message; judge says whether the last
+message's two last words are the same, and nonsense one time in ten."""
 
 
 def digest(value: object) -> str:
@@ -25,6 +26,13 @@ def reply_text(rule: str, body: dict, index: int) -> str:
     text = messages[-1]["content"]
     if rule == "echo":
         return text
+    if rule == "judge":
+        *_, key, given = text.split()
+        said = "正确" if key == given else "错误"
+        doubt = draw.random() < 0.1
+        return (
+            f"<think>正确\n还是错误？</think>标准答案是{key}。\n{'两者都有道理' if doubt else said}"
+        )
     label = draw.choice(["相同", "不相同"])
     if rule == "label":
         return label

@@ -28,7 +28,7 @@ def _rows(published=None):
                 row |= {"study": "weather", "model": model, "dataset": dataset, "split": "test"}
                 row |= {"metric": metric, "n": n, "published": published, "p_vs_base": None}
                 row |= {"accuracy": share, "ci_low": share - 0.1, "ci_high": share + 0.05}
-                row |= {"mean": None, "sd": None, "f1": None}
+                row |= dict.fromkeys(("mean", "sd", "seeds_mean", "seeds_sd", "f1"))
                 row["majority_class"] = None if metric == "valid_json" else 0.375
                 if not n:
                     row |= dict.fromkeys(("accuracy", "ci_low", "ci_high", "majority_class"))

@@ -9,7 +9,7 @@ from snaketune.extracting import answer_records
 from snaketune.files import write_jsonl
 from snaketune.metrics import answered, metrics_of
 from snaketune.scoring import ScoreSettings, score
-from snaketune.voting import Ballot, Outcome, Raw, decide, gain
+from snaketune.voting import Ballot, Outcome, Raw, curve, decide
 
 LETTER = {"rule": "majority", "tie": "abstain"}
 RAW = {"rule": "majority", "tie": "first", "on": "raw"}
@@ -95,7 +95,7 @@ def test_a_whole_reply_that_says_nothing_can_win():
 
 def test_gain_counts_what_whole_replies_say():
     ballot = Ballot((Raw(0, "A"), Raw(1, "B"), Raw(1, "B"), Raw(3, "B")), "B")
-    assert gain([ballot], Vote.model_validate(RAW), 4)[1] == pytest.approx(1 - 3 / 4)
+    assert curve([ballot], Vote.model_validate(RAW), 4)[-1].gain == pytest.approx(1 - 3 / 4)
 
 
 def test_scores_of_both_stand_side_by_side(tmp_path):

@@ -85,6 +85,7 @@ def test_half_precision_is_within_its_own_tolerance(study, lora, dtype):
     parity = merge(study, recipe, "lora", f"merged-{dtype}")
     assert parity["dtype"] == dtype
     assert 0 < parity["mean_difference"] / parity["standard_deviation"] < parity["tolerance"]
+    assert 0 < parity["rounding"] < parity["tolerance"]
 
 
 def test_a_wrong_merge_is_refused_and_leaves_no_model(study, lora, monkeypatch):

@@ -78,11 +78,19 @@ def test_a_server_without_n_is_asked_for_many_once(tmp_path, behaviour):
     with chat_server(n=behaviour, log_requests=True) as server:
         keep_all(engine_of(server, tmp_path, concurrency=1), range(4), tmp_path, FIVE)
         asked = [request["body"].get("n", 1) for request in server.requests()]
-    assert asked == [5] + [1] * (20 if behaviour == "refuse" else 19)
+    assert asked == ([5] + [1] * 20 if behaviour == "refuse" else [5, 4, 3] + [1] * 17)
+
+
+def test_a_short_answer_now_and_then_is_no_reason_to_ask_one_by_one(tmp_path):
+    two = DRAWN.model_copy(update={"responses_per_record": 2})
+    with chat_server(fault={"wrong_n": 0.1}) as server:
+        keep_all(engine_of(server, tmp_path, concurrency=1), range(60), tmp_path, two)
+        stats = server.stats()
+    assert stats["requests"] == 60 + stats["faults"]["wrong_n"] > 62
 
 
 def test_single_requests_for_one_record_are_under_way_together(tmp_path):
-    with chat_server(n="ignore", latency=0.2) as server:
+    with chat_server(n="refuse", latency=0.2) as server:
         assert keep_all(engine_of(server, tmp_path), [1], tmp_path, FIVE) == 5
         assert server.stats()["max_concurrency"] == 4
 

@@ -23,6 +23,7 @@ from snaketune.predicting import predict
 
 pytestmark = pytest.mark.slow
 
+NO_KEY = "the environment variable KEY_THAT_IS_NOWHERE is not set"
 TEACHER_PROMPT = {"user": '句子1：{one}\n句子2：{two}\n已知标签是："{label}"。请解释。'}
 
 
@@ -134,6 +135,15 @@ def test_the_account_says_what_is_left_and_when_it_will_not_do(tmp_path):
     assert "may reach" not in as_text(enough)
 
 
+def test_a_variable_without_its_key_is_named(tmp_path):
+    rows = records(tmp_path / "r.jsonl", 3)
+    job = predict_job("http://127.0.0.1:9/v1", rows, api_key_env="KEY_THAT_IS_NOWHERE")
+    found = planned(tmp_path, job)
+    assert NO_KEY in found["endpoints"][0]["key_fault"] and NO_KEY in as_text(found)
+    unkeyed = planned(tmp_path, predict_job("http://127.0.0.1:9/v1", rows))
+    assert unkeyed["endpoints"][0]["key_fault"] is None and "not set" not in as_text(unkeyed)
+
+
 def test_tokens_are_estimated_by_kind_of_character():
     assert estimated_tokens("花呗") == pytest.approx(1.2 + 4)
     assert estimated_tokens("credit") == pytest.approx(1.8 + 4)
@@ -162,7 +172,8 @@ def test_the_workflow_plans_what_its_teacher_is_then_asked(tmp_path):
     with chat_server() as server:
         study = copy.deepcopy(STUDY)
         address = {"base_url": server.address, "model": "m", "price": PRICE}
-        study |= {"endpoints": {"one": address, "two": address | {"model": "n"}}}
+        keyed = {"model": "n", "api_key_env": "KEY_THAT_IS_NOWHERE"}
+        study |= {"endpoints": {"one": address, "two": address | keyed}}
         study["datasets"]["pairs"] |= {
             "split": {"train": 0.5, "validation": 0, "test": 0.5},
             "distill": {"teacher": "one", "prompt": TEACHER_PROMPT, "splits": ["train"]},
@@ -173,7 +184,8 @@ def test_the_workflow_plans_what_its_teacher_is_then_asked(tmp_path):
         project.snakemake("plan", "--cores", "2")
         before = read_json(project.folder / DEMO / "plan.json")
         assert server.stats()["requests"] == 0
-        project.snakemake(f"{DEMO}/taught/cot/pairs/train.jsonl", "--cores", "2")
+        printed = project.snakemake(f"{DEMO}/taught/cot/pairs/train.jsonl", "--cores", "2")
+        assert f"endpoint two: {NO_KEY}" in printed, "before the job that needs it begins"
         printed = project.snakemake("plan", "--cores", "2")
     assert "taught: distill pairs/train, one" in printed
     after = read_json(project.folder / DEMO / "plan.json")
@@ -181,4 +193,5 @@ def test_the_workflow_plans_what_its_teacher_is_then_asked(tmp_path):
               for plan in (before, after)]  # fmt: skip
     asked = [("predict", 0, 20), ("predict", 0, 20)]
     assert counts == [[("distill", 0, 20), *asked], [("distill", 20, 0), *asked]]
+    assert [NO_KEY in (row["key_fault"] or "") for row in after["endpoints"]] == [False, True]
     assert after["endpoints"][0]["spent"] > 0

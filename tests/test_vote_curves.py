@@ -34,7 +34,9 @@ SAYS = {"base": ["ssdds", "ddsss", "--sds", "s----"], "tuned": ["sssss", "sssds"
 GOLD = [SAME, SAME, DIFFERENT, SAME]
 
 
-def _score_file(folder: Path, model: str, says: list[str], dataset="afqmc", extract=EXTRACT):
+def _score_file(
+    folder: Path, model: str, says: list[str], dataset="afqmc", extract=EXTRACT, split="test"
+) -> Path:
     label = {"s": SAME, "d": DIFFERENT, "-": None}
     rows = [
         {
@@ -52,12 +54,12 @@ def _score_file(folder: Path, model: str, says: list[str], dataset="afqmc", extr
         study="yesorno",
         model=model,
         dataset=dataset,
-        split="test",
+        split=split,
         baseline="base",
         extract=LabelExtract.model_validate(extract),
         responses_per_record=len(says[0]),
     )
-    path = folder / "scores" / model / f"{dataset}.json"
+    path = folder / "scores" / model / dataset / f"{split}.json"
     write_json(path, score(settings, answers, answers))
     return path
 
@@ -122,7 +124,9 @@ def test_curves_are_those_of_the_scores(scores):
         made = read_json(path)
         for line in made["metrics"][:2]:
             drawn = [points[made["model"], reading_name(line), j + 1] for j in range(5)]
-            assert drawn == pytest.approx([100 * x for x in line["votes"]["curve"]], abs=1e-3)
+            assert drawn == pytest.approx(
+                [100 * point["accuracy"] for point in line["votes"]["curve"]], abs=1e-3
+            )
     texts = {node.text for node in ET.fromstring(svg).iter() if node.tag.endswith("}text")}
     assert {"Votes & <more>", "base", "tuned", "votes"} <= texts
     assert "href=" not in svg and "@import" not in svg

@@ -80,10 +80,13 @@ def test_each_reading_votes_by_its_own_rule(tmp_path):
     assert made["first"]["unparsed"] == 1
     for line in made.values():
         assert (line["n"], line["errors"]) == (n, 1)
-        assert line["votes"]["curve"][0] == pytest.approx(line["mean"])
-        assert line["votes"]["curve"][-1] == line["accuracy"]
-        assert line["votes"]["gain"] == pytest.approx(line["accuracy"] - line["mean"])
-        assert line["votes"]["gain_low"] < line["votes"]["gain"] < line["votes"]["gain_high"]
+        one, *_, all_votes = line["votes"]["curve"]
+        assert one["accuracy"] == pytest.approx(line["mean"])
+        assert all_votes["accuracy"] == line["accuracy"]
+        assert all_votes["gain"] == pytest.approx(line["accuracy"] - line["mean"])
+        assert all_votes["gain_low"] < all_votes["gain"] < all_votes["gain_high"]
+        alone = line["votes"]["errors_alone"]
+        assert len(alone) == 3 and sum(alone) / 3 == pytest.approx(1 - line["mean"])
         assert line["votes"]["responses"] == 3 * n
         assert (line["votes"]["unreadable"], line["votes"]["failed"]) == (1 + 2 + 3, 1 + 3)
     assert made["majority"]["confusion"] == {

@@ -6,7 +6,7 @@ from itertools import product
 import pytest
 
 from snaketune.config.data import Vote
-from snaketune.voting import Ballot, Outcome, agreement, curve, decide, gain, measured
+from snaketune.voting import Ballot, Outcome, agreement, curve, decide, measured
 
 SAME, DIFFERENT = "相同", "不相同"
 FIRST = Vote()
@@ -119,6 +119,16 @@ def _random_ballots(n: int, k: int, right: float, seed: int = 7) -> list[Ballot]
     )
 
 
+def accuracies(ballots: list[Ballot], rule: Vote, k: int) -> list[float]:
+    return [point.accuracy for point in curve(ballots, rule, k)]
+
+
+def gain(ballots: list[Ballot], rule: Vote, k: int) -> tuple[float | None, float, float | None]:
+    """Lower end, value, upper end of what all k votes gain."""
+    point = curve(ballots, rule, k)[-1]
+    return point.gain_low, point.gain, point.gain_high
+
+
 RULES = [
     FIRST,
     MAJORITY,
@@ -135,7 +145,7 @@ def test_a_curve_begins_at_the_mean_and_ends_at_the_vote(rule, k):
     ballots = _random_ballots(60, k, 0.7)
     blank = (None,) * (k - 1)
     ballots += [Ballot((*blank, SAME), SAME), Ballot((), DIFFERENT), Ballot((None, *blank), SAME)]
-    points = curve(ballots, rule, k)
+    points = accuracies(ballots, rule, k)
     mean = sum(says.count(gold) for says, gold in ballots) / (k * len(ballots))
     enough = rule.model_copy(update={"min_valid": min(rule.min_valid, k)})
     vote = sum(bool(says) and decide(says, enough).label == gold for says, gold in ballots)
@@ -146,16 +156,18 @@ def test_a_curve_begins_at_the_mean_and_ends_at_the_vote(rule, k):
 
 def test_a_curve_is_the_mean_over_all_choices():
     one = _ballots(("ssd", "s"))
-    assert curve(one, MAJORITY, 3) == pytest.approx([2 / 3, 1 / 3, 1])  # two of three pairs tie
-    assert curve(one, _rule(rule="majority", tie="first"), 3) == pytest.approx([2 / 3, 1, 1])
-    assert curve(_ballots(("dss", "s")), _rule(rule="majority", tie="first"), 3) == pytest.approx(
+    assert accuracies(one, MAJORITY, 3) == pytest.approx(
         [2 / 3, 1 / 3, 1]
-    )
-    assert curve(one, STRICT, 3) == pytest.approx([2 / 3, 1 / 3, 0])
+    )  # two of three pairs tie
+    assert accuracies(one, _rule(rule="majority", tie="first"), 3) == pytest.approx([2 / 3, 1, 1])
+    assert accuracies(
+        _ballots(("dss", "s")), _rule(rule="majority", tie="first"), 3
+    ) == pytest.approx([2 / 3, 1 / 3, 1])
+    assert accuracies(one, STRICT, 3) == pytest.approx([2 / 3, 1 / 3, 0])
 
 
 def test_a_curve_of_many_responses_follows_the_binomial():
-    points = curve(_random_ballots(4000, 5, 0.7), MAJORITY, 5)
+    points = accuracies(_random_ballots(4000, 5, 0.7), MAJORITY, 5)
     exact = {1: 0.7, 3: 0.784, 5: 0.83692}
     for votes, share in exact.items():
         assert points[votes - 1] == pytest.approx(share, abs=0.02)
@@ -163,7 +175,7 @@ def test_a_curve_of_many_responses_follows_the_binomial():
 
 def test_runs_of_many_responses_use_each_equally_often():
     ballots = _ballots(("s" * 8 + "d" * 4, "s"))
-    points = curve(ballots, MAJORITY, 12)
+    points = accuracies(ballots, MAJORITY, 12)
     assert points[0] == pytest.approx(8 / 12)
     # of the runs of three round the circle, those with at most one of the four d
     assert points[2] == pytest.approx(8 / 12)
@@ -180,6 +192,16 @@ def test_gain_is_the_mean_of_paired_differences():
     assert (low, high) == pytest.approx((mean - 1.959964 * sd / 2, mean + 1.959964 * sd / 2))
     assert gain(ballots[:1], MAJORITY, 3) == (None, pytest.approx(1 / 3), None)
     assert gain([*ballots[:1], Ballot((), SAME)], MAJORITY, 3)[1] == pytest.approx(1 / 6)
+
+
+def test_one_vote_gains_nothing_and_each_number_of_votes_has_its_gain():
+    points = curve(_random_ballots(500, 5, 0.7), MAJORITY, 5)
+    assert points[0][1:] == (0, 0, 0)
+    for point in points[1:]:
+        assert point.gain == pytest.approx(point.accuracy - points[0].accuracy)
+        assert point.gain_low < point.gain < point.gain_high
+    # two votes that differ tie, so a pair is right as often as both of it are
+    assert points[1].accuracy < points[0].accuracy < points[2].accuracy < points[4].accuracy
 
 
 def test_the_interval_of_the_gain_holds_the_truth_about_as_often_as_it_says():
@@ -207,4 +229,5 @@ def test_abstentions_are_told_apart_and_errors_are_none():
         "abstained": 4, "tied": 2, "too_few": 2,
     }  # fmt: skip
     assert made["rule"]["min_valid"] == 2
-    assert made["curve"][-1] == 1 / 6
+    assert made["curve"][-1]["accuracy"] == 1 / 6
+    assert made["errors_alone"] == pytest.approx([1 - 3 / 6, 1 - 2 / 6, 1])

@@ -11,13 +11,19 @@ from pathlib import Path
 import yaml
 from pydantic import ValidationError
 
+from snaketune import leasing
 from snaketune.errors import UserError
 
 log = logging.getLogger("snaketune")
 
 
-def parser(description: str) -> argparse.ArgumentParser:
-    """Argument parser with the two options that every script has: --settings and --log."""
+def parser(description: str, gpus: bool = False) -> argparse.ArgumentParser:
+    """Argument parser with the two options that every script has: --settings and --log.
+
+    Args:
+        description: what --help says first.
+        gpus: add --gpus too, as every script has that may use one: `run` leases them.
+    """
     made = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -28,6 +34,12 @@ def parser(description: str) -> argparse.ArgumentParser:
         help="the script's slice of the config: JSON, or @FILE with JSON or YAML",
     )
     made.add_argument("--log", type=Path, help="file that receives the log lines")
+    if gpus:
+        made.add_argument(
+            "--gpus",
+            type=int,
+            help="GPUs to lease; 0 hides all; without it those are used that are seen",
+        )
     return made
 
 
@@ -41,14 +53,15 @@ def read_settings(text: str) -> dict:
 def run(main: Callable[[argparse.Namespace], None], args: argparse.Namespace) -> None:
     """Run a script's `main`; a UserError becomes one line and its exit code, never a traceback.
 
-    Log lines go to --log; without it, and for errors always, to standard error.
+    Log lines go to --log; without it, and for errors and a wait for GPUs always, to standard error.
+    Leases of GPUs come before `main`, in which torch is imported.
     """
     console = logging.StreamHandler(sys.stderr)
     handlers: list[logging.Handler] = [console]
     if args.log:
         args.log.parent.mkdir(parents=True, exist_ok=True)
         handlers.append(logging.FileHandler(args.log, mode="w", encoding="utf-8"))
-        console.setLevel(logging.ERROR)
+        console.addFilter(_is_urgent)
     logging.basicConfig(
         level=logging.INFO,
         format="%(asctime)s %(levelname)s %(message)s",
@@ -60,6 +73,9 @@ def run(main: Callable[[argparse.Namespace], None], args: argparse.Namespace) ->
         logging.getLogger(noisy).setLevel(logging.WARNING)
     start = time.monotonic()
     try:
+        if getattr(args, "gpus", None) is not None:
+            leasing.lease(args.gpus)
+            leasing.check_torch(args.gpus)
         main(args)
     except UserError as error:
         log.error("%s", error)
@@ -74,6 +90,11 @@ def run(main: Callable[[argparse.Namespace], None], args: argparse.Namespace) ->
         log.exception("This is a bug in %s; the lines below say where.", Path(sys.argv[0]).name)
         sys.exit(1)
     log.info("Done in %.1f s.", time.monotonic() - start)
+
+
+def _is_urgent(record: logging.LogRecord) -> bool:
+    least = logging.WARNING if record.name == leasing.__name__ else logging.ERROR
+    return record.levelno >= least
 
 
 def _explain(error: OSError) -> str:

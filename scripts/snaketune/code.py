@@ -16,16 +16,28 @@ def code_of(script: str) -> str:
     a parameter. Earlier ones do not: what they make again would retrain adapters and buy answers
     again, and an upgrade must not throw away days of work.
     """
+    seen = modules_of(script)
+    text = "\n".join(f"{path.relative_to(SCRIPTS)} {seen[path]}" for path in sorted(seen))
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def modules_of(script: str) -> dict[Path, str]:
+    """What scripts/`script`.py and every snaketune module say that it imports, in functions too."""
     seen: dict[Path, str] = {}
     waiting = [SCRIPTS / f"{script}.py"]
     while waiting:
         path = waiting.pop()
         if path not in seen:
-            tree = ast.parse(path.read_text(encoding="utf-8"))
-            seen[path] = ast.dump(_without_docstrings(tree))
-            waiting.extend(_imported(tree))
-    text = "\n".join(f"{path.relative_to(SCRIPTS)} {seen[path]}" for path in sorted(seen))
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+            seen[path], imported = _read(path)
+            waiting.extend(imported)
+    return seen
+
+
+@cache
+def _read(path: Path) -> tuple[str, list[Path]]:
+    """What a file says, and the snaketune files that it imports."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return ast.dump(_without_docstrings(tree)), _imported(tree)
 
 
 def _without_docstrings(tree: ast.Module) -> ast.Module:

@@ -11,10 +11,11 @@ Some questions have a picture that decides; no text answers them. Their stems ar
 
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 from snaketune.config.driving import DrivingSettings
+from snaketune.errors import UserError
 from snaketune.files import digest
 from snaketune.questions import JUDGE_OPTIONS, Question
 
@@ -36,6 +37,10 @@ class Family:
     several: tuple[str, ...]
     """Ask which of four cases have the value."""
 
+    def first(self, cases: int) -> "Family":
+        """The family with only so many cases."""
+        return replace(self, cases=self.cases[:cases])
+
 
 FAMILIES = {
     "limit": Family(
@@ -43,7 +48,7 @@ FAMILIES = {
             "滨河路 山谷道 彩虹桥 厂区路 校园路 码头路 林间路 高架桥 隧道 环岛 胡同 草原道 "
             "沙石路 集市街 堤坝路 盘山道"
         ),
-        _words("20公里 30公里 40公里 60公里 80公里"),
+        _words("20公里 40公里 60公里 80公里"),
         "{c}限速{v}",
         (
             "{w}在{c}行驶，最高时速是多少？",
@@ -58,7 +63,7 @@ FAMILIES = {
             "闯红灯 逆行 超员 接电话 压实线 不系安全带 遮挡号牌 酒后开车 乱停车 强行超车 "
             "占应急道 不让行人 乱鸣喇叭 开远光灯 乱变道 拖车过快"
         ),
-        _words("1分 2分 3分 6分 9分"),
+        _words("1分 3分 6分 9分"),
         "{c}记{v}",
         ("{w}{c}，一次记多少分？", "对{c}的{w}，每次要记几分？", "因{c}被查，{w}该记的分是？"),
         ("{w}{c}，一次记{v}。", "查到{c}，对{w}每次记{v}。"),
@@ -69,7 +74,7 @@ FAMILIES = {
             "消防站 加油站 公交站 学校门口 医院门口 桥头 弯道 陡坡 铁路口 人行横道 急救站 "
             "窄路口 收费站 水井 施工处 岗亭"
         ),
-        _words("8米 15米 30米 60米 90米"),
+        _words("15米 30米 60米 90米"),
         "{c}留{v}",
         ("{w}停在{c}旁，至少相距多少？", "离{c}多远{w}才可以停？", "{c}附近，{w}要留出多远？"),
         ("{w}停在{c}旁至少要相距{v}。", "距{c}{v}以外，{w}才可以停。"),
@@ -80,17 +85,17 @@ FAMILIES = {
             "红圈白马 红圈黑树 红圈白伞 蓝底白鹿 蓝底白船 蓝底白月 黄底黑羊 黄底黑塔 黄底黑浪 "
             "绿底白星 绿底白帆 绿底白花 棕底白山 棕底白桥 白底蓝鸟 白底红叶"
         ),
-        _words("禁止驶入 注意落石 允许掉头 减速慢行 进入景区"),
+        _words("禁止驶入 注意落石 允许掉头 进入景区"),
         "{c}表示{v}",
         ("{w}看到{c}的标志，它表示什么？", "{c}的标志告诉{w}什么？", "画着{c}的牌子对{w}是何意？"),
         ("{w}看到的{c}标志表示{v}。", "画着{c}的牌子告诉{w}：{v}。"),
         ("{w}遇到下面哪些标志表示{v}？",),
     ),
 }
-SCENES = _words(
-    "小型汽车 大货车 客车 摩托车 拖拉机 校车 出租车 面包车 救护车 油罐车 洒水车 房车 "
-    "新手司机 老司机 外地车 教练车 电动车 三轮车 冷藏车 搬家车 晚上出车的人 雨天赶路的人 "
-    "雾中行车的人 雪天开车的人 早高峰上班的人 周末自驾的人 刚拿驾照的人 送快递的人"
+TIMES = ("", "清晨", "夜间", "雨季", "周末", "节日", "春运", "降温后")
+DRIVERS = _words(
+    "轿车 大货车 摩托手 拖拉机 出租司机 校巴 快递员 新手 教练 代驾 油罐车 洒水车 老张 搬家工 "
+    "电瓶车 三轮摩托 救护人员 房车"
 )
 PICTURE_STEMS = ("这个标志是何含义？", "图中标志表示什么？")
 LETTERS = 4
@@ -139,17 +144,23 @@ def driving_questions(settings: DrivingSettings, source: str) -> list[Question]:
 def bank(settings: DrivingSettings) -> Iterator[Question]:
     """Yield all questions of a bank, no two alike."""
     rng = Random(f"{settings.seed}/bank")
-    facts = {name: _facts(family, rng) for name, family in FAMILIES.items()}
+    families = {name: family.first(settings.cases) for name, family in FAMILIES.items()}
+    facts = {name: _facts(family, rng) for name, family in families.items()}
     seen: set[str] = set()
     tries = 0
     while len(seen) < settings.questions:
         tries += 1
+        if tries > 100 * settings.questions:
+            raise UserError(
+                f"questions: {settings.cases} cases a family are not enough for "
+                f"{settings.questions:,} different questions. Lower questions, or raise cases."
+            )
         if rng.random() < settings.pictures:
             made = _picture(rng)
         else:
-            name = rng.choice(list(FAMILIES))
+            name = rng.choice(list(families))
             kind = rng.choices(list(KINDS), list(KINDS.values()))[0]
-            made = MAKERS[kind](FAMILIES[name], facts[name], rng)
+            made = MAKERS[kind](families[name], facts[name], rng)
         key = digest([made["stem"], sorted(made["options"]), made.get("media")])
         if key not in seen:
             seen.add(key)
@@ -163,8 +174,12 @@ def _facts(family: Family, rng: Random) -> dict[str, str]:
     return dict(zip(family.cases, rng.sample(values, len(values)), strict=True))
 
 
+def _scene(rng: Random) -> str:
+    return rng.choice(TIMES) + rng.choice(DRIVERS)
+
+
 def _single(family: Family, facts: dict[str, str], rng: Random) -> dict:
-    case, scene = rng.choice(family.cases), rng.choice(SCENES)
+    case, scene = rng.choice(family.cases), _scene(rng)
     right = facts[case]
     wrong = rng.sample([value for value in family.values if value != right], LETTERS - 1)
     return {
@@ -177,7 +192,7 @@ def _single(family: Family, facts: dict[str, str], rng: Random) -> dict:
 
 
 def _judge(family: Family, facts: dict[str, str], rng: Random) -> dict:
-    case, scene = rng.choice(family.cases), rng.choice(SCENES)
+    case, scene = rng.choice(family.cases), _scene(rng)
     right = claimed = facts[case]
     if rng.random() < 0.5:
         claimed = rng.choice([value for value in family.values if value != right])
@@ -191,9 +206,9 @@ def _judge(family: Family, facts: dict[str, str], rng: Random) -> dict:
 
 
 def _multi(family: Family, facts: dict[str, str], rng: Random) -> dict:
-    value, scene = rng.choice(family.values), rng.choice(SCENES)
+    value, scene = rng.choice(family.values), _scene(rng)
     fitting = [case for case in family.cases if facts[case] == value]
-    right = rng.sample(fitting, rng.choice((2, 2, 3)))
+    right = rng.sample(fitting, min(len(fitting), rng.choice((2, 2, 3))))
     others = [case for case in family.cases if facts[case] != value]
     options = rng.sample([*right, *rng.sample(others, LETTERS - len(right))], LETTERS)
     said = [family.fact.format(c=case, v=facts[case]) for case in options]

@@ -19,11 +19,10 @@ from huggingface_hub.hf_api import ModelInfo
 
 from snaketune.bases import check_weights_and_tokenizer, describe, model_files
 from snaketune.config.tuning import HubBase
-from snaketune.errors import UserError
+from snaketune.errors import TEMPORARY, UserError
 
 log = logging.getLogger(__name__)
 
-TEMPORARY = 75
 HUB_ERRORS = (
     *(HTTPError, HFValidationError, OfflineModeIsEnabled, LocalEntryNotFoundError),
     ConnectionError,

@@ -29,9 +29,10 @@ from transformers import (  # noqa: E402
 )
 from transformers.utils import logging as transformers_logging  # noqa: E402
 
+from snaketune import leasing  # noqa: E402
 from snaketune.adapters import check_adapter  # noqa: E402
 from snaketune.config.tuning import Quantization  # noqa: E402
-from snaketune.errors import UserError  # noqa: E402
+from snaketune.errors import TEMPORARY, UserError  # noqa: E402
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -63,8 +64,18 @@ def use_threads(threads: int | None) -> None:
 
 
 def device() -> str:
-    """The GPU of this process where it sees one, else `cpu`."""
+    """The GPU of this process where it sees one, else `cpu`.
+
+    Raises:
+        UserError: a GPU was leased, and cannot be used.
+    """
     if not torch.cuda.is_available():
+        if leasing.leased():
+            raise UserError(
+                f"torch {torch.__version__} cannot use the GPU that was leased: the driver is too "
+                "old for it, or broken.",
+                TEMPORARY,
+            )
         return "cpu"
     place = os.environ.get("LOCAL_RANK")  # torchrun: one process a GPU
     return f"cuda:{place}" if place else "cuda"

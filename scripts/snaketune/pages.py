@@ -44,6 +44,30 @@ OPTIONAL_LEGENDS = {
 }
 """Keys of columns that are left out where no row has a number, and how to read them."""
 
+BLOCKS = """\
+{% for block in blocks %}
+<h2>{{ block.title }}</h2>
+{% if block.text %}<p>{{ block.text }}</p>
+{% endif %}
+<div class="wide"><table>
+<thead><tr>{% for name in block.head %}<th scope="col">{{ name }}</th>{% endfor %}</tr></thead>
+<tbody>
+{% for row in block.rows %}
+<tr>{% for cell in row %}<td>{{ cell }}</td>{% endfor %}</tr>
+{% endfor %}
+</tbody>
+</table></div>
+{% if block['items'] %}
+<ul>
+{% for item in block['items'] %}
+<li>{{ item }}</li>
+{% endfor %}
+</ul>
+{% endif %}
+{% endfor %}
+"""
+"""Tables with a heading, a paragraph and a list, in the body of a page."""
+
 BODY = """\
 <h1>{{ title }}</h1>
 <p>Run “{{ run }}”, scale “{{ scale }}”.</p>
@@ -65,26 +89,6 @@ BODY = """\
 </table></div>
 {% endfor %}
 <p>{{ legend }}</p>
-{% for block in blocks %}
-<h2>{{ block.title }}</h2>
-{% if block.text %}<p>{{ block.text }}</p>
-{% endif %}
-<div class="wide"><table>
-<thead><tr>{% for name in block.head %}<th scope="col">{{ name }}</th>{% endfor %}</tr></thead>
-<tbody>
-{% for row in block.rows %}
-<tr>{% for cell in row %}<td>{{ cell }}</td>{% endfor %}</tr>
-{% endfor %}
-</tbody>
-</table></div>
-{% if block['items'] %}
-<ul>
-{% for item in block['items'] %}
-<li>{{ item }}</li>
-{% endfor %}
-</ul>
-{% endif %}
-{% endfor %}
 """
 
 
@@ -116,7 +120,7 @@ def as_html(
 ) -> str:
     """A self-contained page, readable in light and in dark; all text in it is escaped."""
     return page(
-        BODY,
+        BODY + BLOCKS,
         **settings.model_dump(),
         head=heading(settings, sections),
         legend=legend(settings, sections),
@@ -138,12 +142,24 @@ def as_markdown(
         lines += [f"## {_plain(section['dataset'])} / {_plain(section['split'])}", ""]
         lines += _table(list(head.values()), [_cells(row, head) for row in section["rows"]])
     lines += [_plain(legend(settings, sections)), ""]
+    lines += _blocks(blocks)
+    return "\n".join(lines)
+
+
+def blocks_as_markdown(title: str, note: str, blocks: Iterable[Block]) -> str:
+    """A text of a heading, a note and blocks."""
+    lines = [f"# {_plain(title)}", "", *([f"> {_plain(note)}", ""] if note else [])]
+    return "\n".join(lines + _blocks(blocks))
+
+
+def _blocks(blocks: Iterable[Block]) -> list[str]:
+    lines: list[str] = []
     for block in blocks:
         lines += [f"## {_plain(block.title)}", ""]
         lines += [_plain(block.text), ""] if block.text else []
         lines += _table(block.head, block.rows)
         lines += [*(f"- {_plain(item)}" for item in block.items), *([""] if block.items else [])]
-    return "\n".join(lines)
+    return lines
 
 
 def _cells(row: dict[str, Any], head: Iterable[str]) -> list[str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from snaketune.chat.budget import cost
+from snaketune.chat.keys import faults_of_keys
 from snaketune.chat.ledger import Spending
 from snaketune.chat.wire import Ask, Usage, most_tokens, request_body
 from snaketune.config.common import Name, Strict
@@ -16,8 +17,9 @@ from snaketune.config.tuning import Sampling
 from snaketune.engines.openai_engine import OpenAIEngine
 from snaketune.files import read_jsonl
 from snaketune.journal import Journal
+from snaketune.judging import replies_judged
 from snaketune.predicting import journal_folder, requests_for
-from snaketune.prompts import Message, render, render_for_teacher
+from snaketune.prompts import Message, render, render_for_judge, render_for_teacher
 from snaketune.showing import aligned
 
 WIDE_TOKENS, NARROW_TOKENS, FRAME_TOKENS = 0.6, 0.3, 4
@@ -29,7 +31,9 @@ Tokens in: 0.6 a Chinese character and 0.3 any other of the real prompts, or, wh
 answers of the same job, in proportion to what the server counted for those. Tokens out: the mean of
 those answers, or, before the first one, max_new_tokens for each response. At most: a token a byte
 and max_new_tokens in full, each response in a request of its own, all attempts of a teacher; so the
-budget counts. Tries that fail and are billed come on top of what is expected."""
+budget counts. Answers that are
+still to be made, and then judged, count as max_new_tokens long. Tries that fail and are billed come
+on top of what is expected."""
 
 
 class Address(Strict):
@@ -43,11 +47,11 @@ class Job(Strict):
     """One split of one dataset that is asked of one endpoint."""
 
     study: Name
-    purpose: Literal["distill", "predict"]
+    purpose: Literal["distill", "predict", "judge"]
     dataset: Name
     split: str
     model: Name | None = None
-    """The study's model, where one is asked."""
+    """The study's model, where one is asked or judged."""
     endpoint: Address
     sampling: Sampling
     prompt: TeacherPrompt
@@ -56,19 +60,38 @@ class Job(Strict):
     """The prompt gives the label, and records without one are passed over: a teacher is asked."""
     attempts: int = 1
     """Texts that a teacher writes at most for one record."""
+    predictions: Path | None = None
+    """The responses that are judged; while they are not there, each counts as long as it can be."""
+    reply_tokens: int = 0
+    """Tokens of a response at most, where it is judged."""
 
     def messages(self) -> Iterator[list[Message]]:
-        """The conversations, as distill and predict render them."""
+        """The conversations, as distill, predict and judge render them."""
+        if self.purpose == "judge":
+            yield from (render_for_judge(self.prompt, *case) for case in self._judged())
+            return
         for record in read_jsonl(self.records):
             if not self.label:
                 yield render(Prompt(system=self.prompt.system, user=self.prompt.user), record)[0]
             elif record["label"] is not None:
                 yield render_for_teacher(self.prompt, record)
 
+    def _judged(self) -> Iterator[tuple[dict, str]]:
+        if self.predictions and self.predictions.is_file():
+            yield from replies_judged(self.records, self.predictions)
+            return
+        for number, record in enumerate(read_jsonl(self.records)):
+            if record["label"] is not None:
+                # numbered, so that no two count as one request
+                length = math.ceil(self.reply_tokens / NARROW_TOKENS)
+                yield record, f"{number} ".ljust(length, "?")
+
     def numbers(self) -> tuple[int, int]:
         """How many responses a record gets, as expected and at most."""
         if self.purpose == "predict":
             return (self.sampling.responses_per_record,) * 2
+        if self.purpose == "judge":
+            return 1, 1
         return 1, self.attempts if self.sampling.temperature else 1
 
 
@@ -82,12 +105,17 @@ def plan(settings: Settings, journals: Path, ledger: Path) -> dict:
     """What all jobs ask and cost; see `HOW`.
 
     Returns:
-        `{"jobs": [...], "endpoints": [...], "how": text}`; money is null without a price.
+        `{"jobs": [...], "endpoints": [...], "how": text}`; money is null without a price,
+        `key_fault` of an endpoint where its key is there or none is asked for.
     """
     rows = [plan_job(job, journals) for job in settings.jobs]
     addresses = {job.endpoint.name: job.endpoint for job in settings.jobs}
     spending = Spending(ledger)
-    totals = [_account(one, rows, spending) for one in addresses.values()]
+    faults = faults_of_keys({name: one.endpoint for name, one in addresses.items()})
+    totals = [
+        {**_account(one, rows, spending), "key_fault": faults.get(name)}
+        for name, one in addresses.items()
+    ]
     return {"jobs": rows, "endpoints": totals, "how": " ".join(HOW.split())}
 
 
@@ -215,6 +243,7 @@ def as_text(found: dict) -> str:
         for row in found["endpoints"]
         if row["stops_at_budget"]
     ]
+    warnings += [row["key_fault"] for row in found["endpoints"] if row["key_fault"]]
     return "\n".join([*aligned(jobs), "", *aligned(accounts), "", *warnings, HOW])
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
-from snaketune.config.data import PLACEHOLDER, Prompt, TeacherPrompt
+from snaketune.config.data import PLACEHOLDER, REPLY, Prompt, TeacherPrompt
 from snaketune.errors import UserError
 
 if TYPE_CHECKING:
@@ -49,6 +49,11 @@ def render(prompt: Prompt, record: dict) -> tuple[list[Message], str | None]:
 def render_for_teacher(prompt: TeacherPrompt, record: dict) -> list[Message]:
     """The messages that ask a teacher about a labelled record, its label among the fields."""
     return _messages(prompt, _with_label(record), record["id"])
+
+
+def render_for_judge(prompt: TeacherPrompt, record: dict, reply: str) -> list[Message]:
+    """The messages that ask a judge about a reply to a labelled record."""
+    return _messages(prompt, {**_with_label(record), REPLY: reply}, record["id"])
 
 
 def missing(prompt: Prompt, record: dict) -> str | None:

@@ -8,18 +8,24 @@ from typing import Any
 from snaketune.answers import read_answers, same_records
 from snaketune.config.common import Name, Strict
 from snaketune.config.data import Extract, LabelExtract
+from snaketune.config.options import OptionsExtract
 from snaketune.errors import UserError
 from snaketune.files import read_json
+from snaketune.folding import over_folds
+from snaketune.judged import METRIC as JUDGED_METRIC
+from snaketune.judged import agreement, judged_rows, read_judgements
 from snaketune.metrics import (
     Metric,
     answered,
     as_key,
     ballot,
+    compared_metrics,
     is_right,
     metrics_of,
     voted_right,
     votes,
 )
+from snaketune.option_kinds import by_kind
 from snaketune.recipe import recipe_hash
 from snaketune.significance import exact_p, wilson
 from snaketune.voting import Ballot, measured
@@ -43,12 +49,15 @@ def score(
     baseline: Path,
     recipe: Path | None = None,
     combination: Path | None = None,
+    judgements: Path | None = None,
+    baseline_judgements: Path | None = None,
 ) -> dict:
     """Score one model's answers.
 
     A record's answer is the vote over its responses (see `snaketune.voting.decide`); where there
     are several, `mean` and `sd` are those of the accuracies of each response index by itself, and
-    `votes` of a reading says what the vote is worth (see `snaketune.voting.measured`). Records
+    `votes` of a reading says what the vote is worth (see `snaketune.voting.measured`), and where
+    the answers are those of folds, `folds` what each fold gave (see `snaketune.folding`). Records
     without a gold answer are left out and counted. A record without an answer (unparsed) and an
     error are wrong in every metric and counted besides; where unreadable replies count as a label,
     a record that has it from nothing else is counted as unparsed, right or not.
@@ -59,6 +68,8 @@ def score(
         baseline: the baseline model's answers to the same records.
         recipe: of the model's adapter, None where there is none.
         combination: what a sum of adapters was made of, None where it is none.
+        judgements: a judge's verdicts on the model's answers, None where nothing is judged.
+        baseline_judgements: those on the baseline's.
 
     Returns:
         The content of the score file.
@@ -79,7 +90,21 @@ def score(
             table = confusion(extract.labels, metric, with_gold)
             line |= f1(table, extract.positive) if extract.positive else {}
             line |= {"votes": _votes(metric, with_gold, k), "confusion": table}
+        if with_gold and "fold" in with_gold[0]:
+            rights = zip(
+                (row["fold"] for row in with_gold), voted_right(metric, with_gold), strict=True
+            )
+            line["folds"] = over_folds(rights)
         lines.append(line)
+    more: dict[str, Any] = {}
+    if judgements:
+        found = read_judgements(judgements, rows.values())
+        others = pairs and judged_rows(pairs, read_judgements(baseline_judgements, base.values()))
+        lines.append(_measure(JUDGED_METRIC, judged_rows(with_gold, found), others, 1))
+        first = compared_metrics(extract)[0]
+        more["judge"] = agreement(first.name, with_gold, voted_right(first, with_gold), found)
+    if isinstance(extract, OptionsExtract):
+        more["by_kind"] = by_kind(with_gold)
     return {
         "study": settings.study,
         "model": settings.model,
@@ -89,6 +114,7 @@ def score(
         "recipe_hash": _hash(recipe, combination),
         "without_gold": len(rows) - len(with_gold),
         "metrics": lines,
+        **more,
     }
 
 

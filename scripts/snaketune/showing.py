@@ -29,6 +29,7 @@ def _study(path: Path) -> str:
     for (dataset, split), group in groupby(rows, key=lambda r: (r["dataset"], r["split"])):
         parts.append(_grid(dataset, split, list(group)))
     parts.append(f"  table   {path.with_suffix('.html')}")
+    parts += [f"  MMLU    {page}" for page in path.parent.glob("mmlu.html")]
     parts += [f"  figure  {figure}" for figure in sorted(path.parent.glob("figures/*.svg"))]
     return "\n".join(parts)
 

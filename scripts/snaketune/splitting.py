@@ -1,12 +1,13 @@
 """Splits of a dataset: by sizes, whole groups kept, or as its source gives them; what they hold."""
 
 import hashlib
-from collections import Counter
+import sys
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from itertools import combinations
 from typing import Literal
 
-from snaketune.config.data import Split
+from snaketune.config.data import HeldOut, Split
 from snaketune.errors import UserError
 from snaketune.records import SPLITS, content_digest
 
@@ -20,13 +21,16 @@ class Outline:
     def __init__(self, records: Iterable[dict]):
         self.groups: list[str] = []
         self.contents: list[bytes] = []
-        self.has_gold: list[bool] = []
+        self.labels: list[str | None] = []
+        """Labels that are one text; of a structured one the empty text."""
         self.splits: list[str | None] = []
         self.without_split: str | None = None
         for record in records:
             self.groups.append(record["group"])
             self.contents.append(content_digest(record))
-            self.has_gold.append(record["label"] is not None)
+            label = record["label"]
+            plain = label if isinstance(label, str | None) else ""
+            self.labels.append(plain and sys.intern(plain))
             self.splits.append(record.get("split"))
             if self.without_split is None and self.splits[-1] is None:
                 self.without_split = record["id"]
@@ -56,7 +60,8 @@ def split(records: Outline, settings: Split | Literal["given"]) -> list[str]:
     proportion to its target. So the sizes come as near to the targets as whole groups allow
     (numbers of records are met exactly where groups are single records), no split gets all the
     large groups, and the result depends neither on the order of the records nor on the machine.
-    Every split with a target gets at least one group.
+    Every split with a target gets at least one group. Folds are dealt out in the same way, and the
+    test is the one that `fold` names.
 
     Raises:
         UserError: no record, fewer groups than splits with a target, numbers that leave nothing
@@ -71,6 +76,8 @@ def split(records: Outline, settings: Split | Literal["given"]) -> list[str]:
         return [name for name in records.splits if name is not None]
     targets = _targets(settings, len(records.groups))
     sizes = Counter(records.groups)
+    if settings.fold:
+        return _fold(records.groups, sizes, settings)
     if len(sizes) < len(targets):
         raise UserError(
             f"{len(records.groups)} records in {len(sizes)} groups cannot be split into "
@@ -79,6 +86,66 @@ def split(records: Outline, settings: Split | Literal["given"]) -> list[str]:
         )
     home = _assign(sizes, targets, settings.seed)
     return [home[group] for group in records.groups]
+
+
+def _fold(groups: list[str], sizes: Counter[str], settings: Split) -> list[str]:
+    """One fold is the test; of the other folds' groups some are for validation."""
+    parts = {str(number): 1.0 for number in range(1, settings.folds + 1)}
+    if len(sizes) < len(parts) + bool(settings.validation):
+        raise UserError(
+            f"{len(sizes)} groups cannot be parted into {len(parts)} folds and a validation split. "
+            "Give more data, or fewer folds."
+        )
+    part = _assign(sizes, parts, settings.seed)
+    rest = Counter({name: size for name, size in sizes.items() if part[name] != str(settings.fold)})
+    shares = {"train": settings.train, "validation": settings.validation}
+    home = _assign(rest, {name: share for name, share in shares.items() if share}, settings.seed)
+    return [home.get(group, "test") for group in groups]
+
+
+def hold_out(records: Outline, homes: list[str], settings: HeldOut) -> list[str]:
+    """`homes`, with training records moved to validation, whole groups, in an order hashed from
+    the seed, until each label has its share of their number.
+
+    Raises:
+        UserError: the source gives validation records already, has no more training records than
+            are asked for, or its groups are all too large.
+    """
+    members: defaultdict[str, list[int]] = defaultdict(list)
+    for index in (index for index, home in enumerate(homes) if home == "train"):
+        members[records.groups[index]].append(index)
+    there = homes.count("train")
+    if "validation" in homes:
+        raise UserError("held_out: the source gives validation records; leave held_out away.")
+    if settings.records >= there:
+        raise UserError(
+            f"held_out.records: {settings.records} leave none of {there} training records."
+        )
+    labels = Counter(records.labels[index] for part in members.values() for index in part)
+    left = _quotas(labels, settings.records)
+    moved = list(homes)
+    for group in sorted(members, key=lambda group: _drawn(group, settings.seed)):
+        needs = Counter(records.labels[index] for index in members[group])
+        if all(number <= left[label] for label, number in needs.items()):
+            left -= needs
+            for index in members[group]:
+                moved[index] = "validation"
+    if "validation" not in moved:
+        raise UserError(f"held_out: every group is larger than {settings.records} records.")
+    return moved
+
+
+def _quotas(labels: Counter[str | None], total: int) -> Counter[str | None]:
+    """`total` shared out in proportion, the rest to the labels that rounding down costs most."""
+    shares = {label: total * count / labels.total() for label, count in labels.items()}
+    quotas = Counter({label: int(share) for label, share in shares.items()})
+    short = sorted(shares, key=lambda label: (quotas[label] - shares[label], label or ""))
+    quotas.update(short[: total - quotas.total()])
+    return quotas
+
+
+def _drawn(group: str, seed: int) -> str:
+    return hashlib.sha256(f"{seed} {group}".encode()).hexdigest()
 
 
 def _targets(settings: Split, records: int) -> dict[str, float]:
@@ -99,7 +166,7 @@ def _targets(settings: Split, records: int) -> dict[str, float]:
 
 def _assign(sizes: Counter[str], targets: dict[str, float], seed: int) -> dict[str, str]:
     def turn(group: str) -> tuple[int, str]:
-        return -sizes[group].bit_length(), hashlib.sha256(f"{seed} {group}".encode()).hexdigest()
+        return -sizes[group].bit_length(), _drawn(group, seed)
 
     order = sorted(sizes, key=turn)
     filled = dict.fromkeys(targets, 0)
@@ -133,7 +200,8 @@ def quality(
         (`groups`) and contents asked in more than one split (`prompts`).
     """
     sizes = Counter(homes)
-    no_gold = Counter(home for home, gold in zip(homes, records.has_gold, strict=True) if not gold)
+    pairs = zip(homes, records.labels, strict=True)
+    no_gold = Counter(home for home, label in pairs if label is None)
     groups, contents = _by_home(homes, records.groups), _by_home(homes, records.contents)
     return {
         "source": source,

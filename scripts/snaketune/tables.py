@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from snaketune.config.common import Name, Strict
 from snaketune.config.study import Published
+from snaketune.config.tuning import Variant
 from snaketune.errors import UserError
 from snaketune.files import read_json
 
@@ -30,6 +31,8 @@ COLUMNS = (
     "ci_high",
     "mean",
     "sd",
+    "seeds_mean",
+    "seeds_sd",
     "f1",
     "majority_class",
     "published",
@@ -43,6 +46,8 @@ SHARES = (
     "ci_high",
     "mean",
     "sd",
+    "seeds_mean",
+    "seeds_sd",
     "f1",
     "majority_class",
     "published",
@@ -79,6 +84,8 @@ class TableSettings(Strict):
     note: str = ""
     """A sentence for readers of the numbers, printed above them."""
     published: list[Published] = []
+    variants: dict[Name, Variant] = {}
+    """Of the models that come from sweeps."""
 
 
 def gather(settings: TableSettings, paths: Iterable[Path]) -> list[dict[str, Any]]:
@@ -91,8 +98,14 @@ def gather(settings: TableSettings, paths: Iterable[Path]) -> list[dict[str, Any
                 f"study '{settings.study}'. Delete the file and run again."
             )
     published = {(p.model, p.dataset, p.metric): p.value for p in settings.published}
-    rows = [_row(made, line, published) for _, made in scores for line in made["metrics"]]
-    seen = {(row["model"], row["dataset"], row["metric"]) for row in rows}
+    # a published number stands for all of a sweep
+    of = {model: variant.of for model, variant in settings.variants.items()}
+    rows = [_row(made, line, published, of) for _, made in scores for line in made["metrics"]]
+    seen = {
+        (name, row["dataset"], row["metric"])
+        for row in rows
+        for name in (row["model"], of.get(row["model"]))
+    }
     for model, dataset, metric in sorted(published.keys() - seen):
         log.warning(
             "published: nothing was measured to set beside %s on %s, %s", model, dataset, metric
@@ -100,9 +113,12 @@ def gather(settings: TableSettings, paths: Iterable[Path]) -> list[dict[str, Any
     return _ordered(rows, settings.models)
 
 
-def _row(made: dict, line: dict, published: dict) -> dict[str, Any]:
-    found = published.get((made["model"], made["dataset"], line["metric"]))
-    return {column: {**made, **line, "published": found}[column] for column in COLUMNS}
+def _row(made: dict, line: dict, published: dict, of: dict[str, str]) -> dict[str, Any]:
+    names = (made["model"], of.get(made["model"]))
+    keys = [(name, made["dataset"], line["metric"]) for name in names]
+    found = next((published[key] for key in keys if key in published), None)
+    known = {**made, **line, "published": found, "seeds_mean": None, "seeds_sd": None}
+    return {column: known[column] for column in COLUMNS}
 
 
 def _ordered(rows: list[dict], models: list[str]) -> list[dict]:

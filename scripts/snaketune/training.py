@@ -23,7 +23,7 @@ from transformers.trainer import TRAINER_STATE_NAME
 from trl import SFTConfig, SFTTrainer
 from trl.trainer import utils as trl_utils
 
-from snaketune import devices, packing, stages
+from snaketune import devices, packing, stages, tracking
 from snaketune.checkpoints import (
     SEPARATOR,
     MarkComplete,
@@ -52,7 +52,7 @@ LOSS_COLUMNS = ("step", "epoch", "loss", "eval_loss", "learning_rate", "grad_nor
 
 def train(
     recipe_path: Path, source_path: Path, train_path: Path, validation_path: Path,
-    out: Path, checkpoints: Path, init_from: Path | None = None,
+    out: Path, checkpoints: Path, init_from: Path | None = None, report_to: str = "none",
 ) -> dict:  # fmt: skip
     """Train an adapter, from its last checkpoint where there is one; a finished one is not trained.
 
@@ -68,6 +68,7 @@ def train(
         checkpoints: folder of the checkpoints of all runs; this run's last one stays there, those
             of earlier runs into `out` are removed.
         init_from: folder of the adapter that the recipe goes on from.
+        report_to: a tracker, see `snaketune.tracking`; no part of the recipe.
 
     Returns:
         The metrics.
@@ -76,6 +77,7 @@ def train(
         UserError: anything in recipe, records or base that would train something else than meant.
     """
     recipe, source = read_recipe(recipe_path), read_source(source_path)
+    tracking.prepare(report_to, recipe.study, Path(out) / "tracking")
     stages.check_init(recipe, source, init_from)
     facts = {
         "recipe_hash": recipe_hash(recipe_path),
@@ -100,13 +102,16 @@ def train(
     with devices.joined(), alone(lock) if devices.is_first() else nullcontext():
         start = devices.from_first(lambda: usable_checkpoint(run_folder))
         clock = Clock(seconds_before(start))
-        trainer = build_trainer(recipe, source, tokenizer, sets, run_folder, clock, init_from)
+        trainer = build_trainer(
+            recipe, source, tokenizer, sets, run_folder, clock, init_from, report_to
+        )
         if devices.is_first():
             remove_other_runs(run_folder)
         clock.start()
         _train_from(trainer, start)
         metrics = _metrics(trainer, sets["train"], clock)
         metrics |= _arithmetic(source, sets["train"], metrics)
+        metrics |= cut_as_published(recipe, sets["train"])
         metrics |= {**facts, "resumed_from_step": int(start.name.split("-")[1]) if start else None}
         if devices.is_first():
             _write_adapter(trainer, source, metrics, Path(out))
@@ -200,7 +205,7 @@ def _refuse_truncation(rows: list[dict], longest: int, path: Path) -> None:
 
 def build_trainer(
     recipe: Recipe, source: dict, tokenizer: PreTrainedTokenizerBase, sets: dict,
-    run_folder: Path, clock: "Clock", init_from: Path | None = None,
+    run_folder: Path, clock: "Clock", init_from: Path | None = None, report_to: str = "none",
 ) -> SFTTrainer:  # fmt: skip
     """TRL's trainer for a recipe.
 
@@ -221,7 +226,7 @@ def build_trainer(
     try:
         trainer = SFTTrainer(
             model=model,
-            args=_sft_config(recipe, run_folder, evaluate=len(sets["validation"]) > 0),
+            args=_sft_config(recipe, run_folder, len(sets["validation"]) > 0, report_to),
             train_dataset=sets["train"],
             eval_dataset=sets["validation"] if len(sets["validation"]) else None,
             processing_class=tokenizer,
@@ -266,7 +271,9 @@ def accumulation(recipe: Recipe, device_count: int) -> int:
     return whole // (part * device_count)
 
 
-def _sft_config(recipe: Recipe, run_folder: Path, evaluate: bool) -> SFTConfig:
+def _sft_config(
+    recipe: Recipe, run_folder: Path, evaluate: bool, report_to: str = "none"
+) -> SFTConfig:
     """The recipe's own keys, and what is the same for every run."""
     packed = recipe.training.packing
     training = recipe.training.model_dump()
@@ -286,7 +293,9 @@ def _sft_config(recipe: Recipe, run_folder: Path, evaluate: bool) -> SFTConfig:
         dataloader_pin_memory=loading.device() != "cpu",
         # every weight of the adapter has a gradient in every step
         ddp_find_unused_parameters=False,
-        report_to="none",
+        report_to=report_to,
+        run_name=f"{recipe.study}/{recipe.adapter}",
+        project=recipe.study,
         log_level="error",
         disable_tqdm=False,
     )
@@ -340,6 +349,17 @@ def _arithmetic(source: dict, records: datasets.Dataset, metrics: dict) -> dict:
     scored = sum(label != IGNORED for labels in records["labels"] for label in labels)
     lengths = {"context": tokens / len(records), "scored": scored / tokens}
     return arithmetic(Path(source["path"]), **lengths, metrics=metrics)
+
+
+def cut_as_published(recipe: Recipe, records: datasets.Dataset) -> dict:
+    """How many answers the published max_length would have cut, and how many of them whole."""
+    longest = recipe.published_max_length
+    if longest is None:
+        return {}
+    cut = [labels for labels in records["labels"] if len(labels) > longest]
+    whole = sum(all(label == IGNORED for label in labels[:longest]) for labels in cut)
+    counted = {"max_length": longest, "records": len(records), "cut": len(cut), "whole": whole}
+    return {"cut_as_published": counted}
 
 
 def _write_adapter(trainer: SFTTrainer, source: dict, metrics: dict, out: Path) -> None:

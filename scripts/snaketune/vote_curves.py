@@ -33,10 +33,10 @@ def curve_values(group: list[Voted]) -> list[dict[str, Any]]:
             "model": score["model"],
             "reading": reading_name(line),
             "votes": votes,
-            "accuracy": round(100 * accuracy, 4),
+            "accuracy": round(100 * point["accuracy"], 4),
         }
         for score, line in group
-        for votes, accuracy in enumerate(line["votes"]["curve"], start=1)
+        for votes, point in enumerate(line["votes"]["curve"], start=1)
     ]
 
 

@@ -96,7 +96,7 @@ def _row(one: Voted) -> list[str]:
         reading_name(line),
         with_spread(line),
         percent(line["accuracy"]),
-        _gain(votes),
+        gain_in_points(votes["curve"][-1]),
         percent(votes["agreement"]),
         percent(votes["pairwise_agreement"]),
         f"{votes['abstained']} ({votes['tied']}, {votes['too_few']})",
@@ -121,9 +121,9 @@ def reading_name(line: dict) -> str:
     return f"{line['metric']}: {', '.join(parts)}"
 
 
-def _gain(votes: dict) -> str:
-    """`+2.1 [0.4, 3.8]`, in points."""
-    gained = f"{100 * votes['gain']:+.1f}"
-    if votes["gain_low"] is None:
+def gain_in_points(point: dict) -> str:
+    """`+2.1 [0.4, 3.8]`."""
+    gained = f"{100 * point['gain']:+.1f}"
+    if point["gain_low"] is None:
         return gained
-    return f"{gained} [{100 * votes['gain_low']:.1f}, {100 * votes['gain_high']:.1f}]"
+    return f"{gained} [{100 * point['gain_low']:.1f}, {100 * point['gain_high']:.1f}]"

@@ -73,6 +73,17 @@ def _most(valid: list[str | Raw], rule: Vote) -> Outcome:
     return Outcome(label, None if label is not None else "unreadable")
 
 
+class Point(NamedTuple):
+    """What a vote over so many of the responses gives, as shares."""
+
+    accuracy: float
+    gain: float
+    """Less the accuracy of one response."""
+    gain_low: float | None
+    """With `gain_high` the 95 % interval of the gain; None where there is one record."""
+    gain_high: float | None
+
+
 def measured(ballots: Sequence[Ballot], rule: Vote, k: int) -> dict:
     """What k responses and a vote give, against one response.
 
@@ -82,24 +93,23 @@ def measured(ballots: Sequence[Ballot], rule: Vote, k: int) -> dict:
         k: responses a record.
 
     Returns:
-        `rule`; `curve`, accuracy of the vote over 1 to k responses (see `curve`); `gain` of the
-        vote over one response, as a share, with its interval `gain_low`, `gain_high` (see
-        `gain`); of the records with two valid votes or more, `agreement`, the share whose valid
-        votes are all the same, and `pairwise_agreement`, the mean share of pairs of valid votes
-        that are the same, None where there is no such record; `abstained`, records that were
-        answered but whose vote gives no label, and how many of them `tied` or had `too_few` valid
-        votes.
+        `rule`; `curve`, a point for 1 to k responses (see `curve`); `errors_alone`, for each
+        response index the share of records that it gets wrong by itself; of the records with two
+        valid votes or more, `agreement`, the share whose valid votes are all the same, and
+        `pairwise_agreement`, the mean share of pairs of valid votes that are the same, None where
+        there is no such record; `abstained`, records that were answered but whose vote gives no
+        label, and how many of them `tied` or had `too_few` valid votes.
     """
     outcomes = [decide(ballot.says, rule) for ballot in ballots if ballot.says]
     why = Counter(outcome.why for outcome in outcomes if outcome.label is None)
-    low, middle, high = gain(ballots, rule, k)
     unanimous, pairs = agreement(ballots)
     return {
         "rule": rule.model_dump(),
-        "curve": curve(ballots, rule, k),
-        "gain": middle,
-        "gain_low": low,
-        "gain_high": high,
+        "curve": [point._asdict() for point in curve(ballots, rule, k)],
+        "errors_alone": [
+            statistics.fmean(not says or label_of(says[index]) != gold for says, gold in ballots)
+            for index in range(k)
+        ],
         "agreement": unanimous,
         "pairwise_agreement": pairs,
         "abstained": why.total(),
@@ -108,25 +118,45 @@ def measured(ballots: Sequence[Ballot], rule: Vote, k: int) -> dict:
     }
 
 
-def curve(ballots: Sequence[Ballot], rule: Vote, k: int) -> list[float]:
-    """Accuracy of the vote over j of the k responses, for j = 1 … k, a mean over draws of j.
+def curve(ballots: Sequence[Ballot], rule: Vote, k: int) -> list[Point]:
+    """The vote over j of the k responses, for j = 1 … k, a mean over draws of j.
 
     Up to ten responses, the draws are all subsets of j; of more, the k runs of j successive
     responses, where the first follows the last. So one is the mean of single responses and k the
     vote itself, and no response counts more than another. Where `min_valid` is above j, all j
     must be valid. An even number can tie, so a curve may fall before it rises.
+
+    The gain of j responses is the mean over the records of a difference: the share of the draws
+    that are right, less the share of the record's responses that are. Its interval is the normal
+    one of a mean.
     """
     counted = Counter(ballots)
     points = []
     for j in range(1, k + 1):
         label = _labels(rule.model_copy(update={"min_valid": min(rule.min_valid, j)}))
-        right = tried = 0
+        shares = []
         for (says, gold), times in counted.items():
             drawn = [label(votes) == gold for votes in _draws(says, j)]
-            right += times * sum(drawn)
-            tried = max(tried, len(drawn))
-        points.append(right / (tried * len(ballots)) if tried else 0.0)
+            right = statistics.fmean(drawn) if drawn else 0.0
+            alone = sum(label_of(vote) == gold for vote in says) / k
+            shares.append((right, right - alone, times))
+        accuracy = sum(right * times for right, _, times in shares) / len(ballots)
+        gains = [(difference, times) for _, difference, times in shares]
+        points.append(Point(accuracy, *_mean_with_interval(gains)))
     return points
+
+
+def _mean_with_interval(
+    values: list[tuple[float, int]],
+) -> tuple[float, float | None, float | None]:
+    """Mean of values that each stand so many times, and the ends of its 95 % interval."""
+    n = sum(times for _, times in values)
+    mean = sum(value * times for value, times in values) / n
+    if n == 1:
+        return mean, None, None
+    variance = sum((value - mean) ** 2 * times for value, times in values) / (n - 1)
+    reach = Z * sqrt(variance / n)
+    return mean, mean - reach, mean + reach
 
 
 def _labels(rule: Vote) -> Callable[[tuple[str | None, ...]], str | None]:
@@ -141,25 +171,6 @@ def _draws(says: tuple[str | None, ...], j: int) -> Iterator[tuple[str | None, .
         return combinations(says, j)
     runs = ({(start + i) % k for i in range(j)} for start in range(k))
     return (tuple(says[i] for i in sorted(run)) for run in runs)
-
-
-def gain(ballots: Sequence[Ballot], rule: Vote, k: int) -> tuple[float | None, float, float | None]:
-    """Accuracy of the vote less that of one response: lower end, value, upper end, as shares.
-
-    For each record the difference is 1 or 0 for the vote, less the share of its responses that
-    are right; the 95 % interval is the normal one of the mean of these paired differences over
-    the records. There are no ends where there is one record.
-    """
-    differences = [
-        (bool(says) and decide(says, rule).label == gold)
-        - sum(label_of(vote) == gold for vote in says) / k
-        for says, gold in ballots
-    ]
-    middle = statistics.fmean(differences)
-    if len(differences) == 1:
-        return None, middle, None
-    reach = Z * statistics.stdev(differences) / sqrt(len(differences))
-    return middle - reach, middle, middle + reach
 
 
 def agreement(ballots: Sequence[Ballot]) -> tuple[float | None, float | None]:

@@ -7,19 +7,22 @@ import time
 from dataclasses import dataclass
 
 from snaketune.chat.budget import Budget, cost
-from snaketune.chat.exchange import UNBILLED, Exchange, Failed, ManyRefused, read_key
+from snaketune.chat.exchange import UNBILLED, Exchange, Failed, ManyRefused
+from snaketune.chat.keys import read_key
 from snaketune.chat.ledger import Ledger
 from snaketune.chat.waits import PATIENCE, wait_before
 from snaketune.chat.wire import Ask, Body, Choice, Usage, most_tokens, request_body
 from snaketune.config.services import Endpoint
-from snaketune.errors import UserError
+from snaketune.errors import TEMPORARY, UserError
 from snaketune.files import digest
 
 log = logging.getLogger(__name__)
 
 HOPELESS = 20
 """So many asks given up in a row end the run."""
-TEMPORARY = 75
+IGNORED = 3
+"""So many answers in a row with one choice, where more were asked for, say that the server gives
+one a request; fewer may have other reasons."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,7 @@ class Client:
         self._exchange = Exchange(name, endpoint)
         self._budget = Budget(name, endpoint, ledger)
         self._draw = random.Random()
-        self._given_up = 0
+        self._given_up = self._ignored = 0
         self._end: UserError | None = None
         self._ended = asyncio.Event()
 
@@ -165,8 +168,10 @@ class Client:
     def _judge(self, found: Body, body: dict, seconds: float) -> Answer | Failed:
         """What of an answer is usable: replies with text, and as a rule those that were cut."""
         wanted = body.get("n", 1)
-        if wanted > 1 and len(found.choices) == 1:
-            self._gives_one()
+        if wanted > 1:
+            self._ignored = self._ignored + 1 if len(found.choices) == 1 else 0
+            if self._ignored == IGNORED:
+                self._gives_one()
         cut = [choice for choice in found.choices if choice.finish_reason == "length"]
         usable = [choice for choice in found.choices if choice.text.strip() or choice in cut]
         if self.retry_truncated:

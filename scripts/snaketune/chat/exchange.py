@@ -2,12 +2,12 @@
 
 import asyncio
 import json
-import os
 from dataclasses import dataclass, replace
 
 import httpx2
 import openai
 
+from snaketune.chat.keys import read_key
 from snaketune.chat.waits import seconds_asked
 from snaketune.chat.wire import Body, read_body, server_message
 from snaketune.config.services import Endpoint
@@ -48,28 +48,6 @@ class Failed:
 
 class ManyRefused(Exception):
     """The server refused a request for several choices; one choice may be refused too."""
-
-
-def read_key(name: str, endpoint: Endpoint) -> str | None:
-    """The endpoint's key, from the environment; None where it asks for none.
-
-    Raises:
-        UserError: the variable is missing, or cannot be a key; its value is not shown.
-    """
-    variable = endpoint.api_key_env
-    if variable is None:
-        return None
-    key = os.environ.get(variable, "").strip()
-    if not key:
-        raise UserError(
-            f"endpoint {name}: the environment variable {variable} is not set; it holds the key."
-        )
-    if not key.isascii() or not key.isprintable() or " " in key:
-        raise UserError(
-            f"endpoint {name}: the environment variable {variable} holds no key: there are blanks "
-            "or other characters in it that no key has."
-        )
-    return key
 
 
 class Exchange:

@@ -7,11 +7,19 @@ from pydantic import Field, model_validator
 
 from snaketune.config.common import Name, Strict, nearest
 from snaketune.config.options import LETTERS, OptionsExtract
+from snaketune.config.problems import ProblemsSource
 from snaketune.config.sources import Columns, Source
 from snaketune.config.tuning import Sampling
 
 PLACEHOLDER = re.compile(r"\{([^\W\d]\w*)\}")
 """`{field}` in a prompt; any other brace, as in a JSON example, stands for itself."""
+
+
+REPLY = "reply"
+"""Placeholder of a judge's prompt for the answer that is judged."""
+
+JUDGED = "judged"
+"""Metric: what the judge calls right."""
 
 
 CLAUSE_MARK = re.compile(r"[.,;:!?\n。，；：！？、．]")
@@ -30,6 +38,28 @@ class Split(Strict):
     validation: float = Field(0.1, ge=0)
     test: float = Field(0.2, ge=0)
     seed: int = 0
+    folds: int | None = Field(None, gt=1)
+    """Cross-validation: the groups in so many parts, each the test once. Adapters trained on the
+    dataset, and the models of them, are there once a fold (NAME.1 …), and their answers are scored
+    together; train and test follow from it."""
+    fold: int | None = Field(None, gt=0)
+    """Only this one of the folds, from 1; null takes each in turn."""
+
+    @model_validator(mode="after")
+    def _folded(self) -> "Split":
+        if self.folds is None:
+            if self.fold:
+                raise ValueError("fold: is one of folds, which are not stated")
+            return self
+        if self.fold and self.fold > self.folds:
+            raise ValueError(f"fold: {self.fold} of only {self.folds}")
+        if self.model_fields_set & {"train", "test"}:
+            raise ValueError("folds: train and test follow from it; state neither")
+        if self.validation >= 1 - 1 / self.folds:
+            raise ValueError("validation: a share that leaves something to train on is needed")
+        self.test = 1 / self.folds
+        self.train = 1 - self.test - self.validation
+        return self
 
     @model_validator(mode="after")
     def _sum(self) -> "Split":
@@ -51,6 +81,14 @@ class Split(Strict):
     def holds(self, split: str) -> bool:
         """Whether a split is to have records."""
         return getattr(self, split) != 0
+
+
+class HeldOut(Strict):
+    """Validation records drawn from the training split that a source gives."""
+
+    records: int = Field(gt=0)
+    """So many, or as near to it as whole groups allow; labels in the shares that all have."""
+    seed: int = 0
 
 
 class Prompt(Strict):
@@ -78,6 +116,25 @@ class TeacherPrompt(Strict):
 
     system: str | None = None
     user: str
+
+
+class Judge(Strict):
+    """A model behind an address that says of each answer whether it is right."""
+
+    endpoint: Name
+    """An endpoint of the study."""
+    prompt: TeacherPrompt
+    """Asks for a verdict on a last line of its own, 正确 or 错误, right or wrong. `{reply}` is the
+    answer that is judged, without <think>; `{label}` and the label's parts are the gold answer."""
+    sampling: Sampling = Sampling(max_new_tokens=1024)
+
+    @model_validator(mode="after")
+    def _judges_a_reply(self) -> "Judge":
+        if REPLY not in PLACEHOLDER.findall(self.prompt.user):
+            raise ValueError(f"prompt.user: no {{{REPLY}}} in it, so nothing would be judged")
+        if self.sampling.responses_per_record != 1:
+            raise ValueError("sampling.responses_per_record: a judge gives one verdict")
+        return self
 
 
 class Distill(Strict):
@@ -236,15 +293,29 @@ class Dataset(Strict):
     split: Split | Literal["given"] | None = None
     """Shares, or `given`: each record stays in the split that its source names. null: `given` where
     a table or a hub names splits, else 0.7, 0.1, 0.2."""
+    held_out: HeldOut | None = None
+    """With `split: given`, a validation split out of the training split; null: none."""
     mask: list[Literal["train", "validation", "test"]] = []
     """Splits in whose texts a run of three or more stars becomes <NUMBER>."""
     distill: Distill | None = None
     """Reasoning for the training splits, which a prompt's answer then has as {reasoning}."""
     extract: Extract
+    judge: Judge | None = None
+    """A model that judges the answers besides; its verdicts are the metric `judged`."""
+
+    def metric_names(self) -> list[str]:
+        """What answers are measured by, in the order of the tables."""
+        return self.extract.metric_names() + ([JUDGED] if self.judge else [])
+
+    @model_validator(mode="after")
+    def _judged(self) -> "Dataset":
+        if self.judge and JUDGED in self.extract.metric_names():
+            raise ValueError(f"extract.readings: '{JUDGED}' is the judge's metric; rename it")
+        return self
 
     @model_validator(mode="after")
     def _given(self) -> "Dataset":
-        named = isinstance(self.source, Columns) and self.source.given_splits()
+        named = isinstance(self.source, Columns | ProblemsSource) and self.source.given_splits()
         if self.split is None:
             self.split = "given" if named else Split()
         if self.split == "given" and not self.source.given_splits():
@@ -254,6 +325,18 @@ class Dataset(Strict):
                 "split: shares would mix the splits that the source names; leave it out, or give "
                 "the source one file"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _held_out(self) -> "Dataset":
+        if self.held_out is None:
+            return self
+        if self.split != "given":
+            raise ValueError("held_out: goes with split: given; with shares, split.validation does")
+        given = self.source.given_splits()
+        # a file's records name their splits themselves, so what it gives shows when it is split
+        if "train" not in given or ("validation" in given and isinstance(self.source, Columns)):
+            raise ValueError("held_out: the source must give train and no validation split")
         return self
 
     @model_validator(mode="after")
@@ -299,4 +382,6 @@ class Dataset(Strict):
         """Whether a split may hold records."""
         if isinstance(self.split, Split):
             return self.split.holds(split)
+        if split == "validation" and self.held_out:
+            return True
         return split in self.source.given_splits()

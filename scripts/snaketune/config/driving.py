@@ -15,6 +15,8 @@ class DrivingSettings(Strict):
     """Questions of the whole bank."""
     seed: int = 0
     """Of the bank."""
+    cases: int = Field(8, ge=8, le=16)
+    """Roads, deeds, places and signs of the bank, each; every one has a fact to be learnt."""
     share: float = Field(1.0, gt=0, le=1)
     """Part of the bank that this site has."""
     variant: int = Field(0, ge=0)

@@ -1,8 +1,11 @@
 """A run: which studies, at which scale, on what machine (config/config.yaml and its like)."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from snaketune.config.common import Name, Strict
+from snaketune.tracking import TRACKERS
 
 
 class Machine(Strict):
@@ -32,3 +35,6 @@ class Run(Strict):
     studies: list[str] = Field(min_length=1)
     """Names of config/studies/NAME.yaml, or paths of study files of your own."""
     machine: Machine = Machine()
+    report_to: Literal["none", *TRACKERS] = "none"
+    """Where trainings report their losses besides loss.csv, by transformers' names; the tracker's
+    package must be in the train environment, its key in the environment variables."""

@@ -1,14 +1,19 @@
 """A study: one YAML of config/studies, resolved for one scale, its references checked."""
 
+from collections import Counter
 from typing import Literal, NamedTuple
 
 from pydantic import Field, model_validator
 
-from snaketune.config.common import Name, Strict, check_json_schema, nearest
-from snaketune.config.data import PLACEHOLDER, Dataset, Prompt
-from snaketune.config.engines import EngineName, Vllm
+from snaketune.config.ability import Mmlu
+from snaketune.config.common import Name, Strict, nearest
+from snaketune.config.data import PLACEHOLDER, REPLY, Dataset, Prompt
+from snaketune.config.engines import EngineName, Vllm, check_engines
+from snaketune.config.folds import check_folds
 from snaketune.config.services import Endpoint
+from snaketune.config.sites import Site
 from snaketune.config.sources import Columns
+from snaketune.config.submission import Submission, check_submissions
 from snaketune.config.tuning import (
     Adapter,
     Base,
@@ -57,6 +62,8 @@ class Study(Strict):
     """Bases that the study adds to `tiny`, which is always there."""
     endpoints: dict[Name, Endpoint] = {}
     """Models behind an address, as teachers or to be asked."""
+    sites: dict[Name, Site] = {}
+    """Sites whose questions are crawled."""
     adapters: dict[Name, Adapter] = {}
     models: dict[Name, Model] = Field(min_length=1)
     grids: dict[Name, Grid] = {}
@@ -68,7 +75,11 @@ class Study(Strict):
     engine: EngineName = "transformers"
     """What answers for the models that say nothing else."""
     vllm: Vllm = Vllm()
+    mmlu: Mmlu | None = None
+    """General ability before and after tuning."""
     published: list[Published] = []
+    submission: dict[Name, Submission] = {}
+    """Files of answers for a competition, by their names."""
 
     @model_validator(mode="after")
     def _fill_in(self) -> "Study":
@@ -85,17 +96,20 @@ class Study(Strict):
                 model.base = self.adapters[model.adapters()[0]].base
             if not model.endpoint and not model.serve:
                 model.engine = model.engine or self.engine
+        if self.mmlu:
+            self.mmlu.models = self.mmlu.with_baseline(self.baseline)
         return self
 
     def _models_named(self, evaluation: Evaluation) -> list[str]:
         if evaluation.models is None:
             return list(self.models)
         named: dict[str, None] = {}
+        times = Counter(evaluation.models)
         for name in evaluation.models:
             if name in self.grids:
                 points = grid_points(name, self.grids[name], self.models)
                 named |= dict.fromkeys(point.model for point in points)
-            elif evaluation.models.count(name) > 1:
+            elif times[name] > 1:
                 raise ValueError(
                     f"evaluations: {name} on {evaluation.dataset}/{evaluation.split} is asked for "
                     "twice"
@@ -113,9 +127,15 @@ class Study(Strict):
             "adapter": self.adapters,
             "model": self.models,
             "endpoint": {RULES: None, **self.endpoints},
+            "served": self.endpoints,
+            "model or sweep": {
+                *self.models,
+                *(model.variant.of for model in self.models.values() if model.variant),
+            },
         }
         for where, kind, name in self._named():
             if name not in known[kind]:
+                kind = kind.replace("served", "endpoint")
                 raise ValueError(f"{where}: no {kind} '{name}'. {nearest(name, known[kind])}")
         self._check_prompts()
         self._check_stages()
@@ -124,7 +144,11 @@ class Study(Strict):
         self._check_published()
         self._check_votes()
         self._check_grids()
-        self._check_schema()
+        if self.mmlu:
+            self.mmlu.check(self.models, self.evaluations)
+        check_engines(self)
+        check_folds(self)
+        check_submissions(self)
         return self
 
     def _named(self):
@@ -133,6 +157,8 @@ class Study(Strict):
             yield f"datasets.{key}.prompt", "prompt", dataset.prompt
             if dataset.distill:
                 yield f"datasets.{key}.distill.teacher", "endpoint", dataset.distill.teacher
+            if dataset.judge:
+                yield f"datasets.{key}.judge.endpoint", "served", dataset.judge.endpoint
         for key, adapter in self.adapters.items():
             yield f"adapters.{key}.base", "base", adapter.base
             yield f"adapters.{key}.dataset", "dataset", adapter.dataset
@@ -156,8 +182,13 @@ class Study(Strict):
             yield f"evaluations.{index}.dataset", "dataset", evaluation.dataset
             for name in evaluation.models or []:
                 yield f"evaluations.{index}.models", "model", name
+        for key, wanted in self.submission.items():
+            yield f"submission.{key}.dataset", "dataset", wanted.dataset
+            yield f"submission.{key}.model", "model", wanted.model
+        for name in self.mmlu.models if self.mmlu else []:
+            yield "mmlu.models", "model", name
         for index, number in enumerate(self.published):
-            yield f"published.{index}.model", "model", number.model
+            yield f"published.{index}.model", "model or sweep", number.model
             yield f"published.{index}.dataset", "dataset", number.dataset
 
     def _check_prompts(self) -> None:
@@ -169,6 +200,12 @@ class Study(Strict):
                 for part in ("system", "user"):
                     text = getattr(dataset.distill.prompt, part) or ""
                     _check_known(f"datasets.{key}.distill.prompt.{part}", text, key, fields)
+            if dataset.judge:
+                fields = dataset.source.field_names() | dataset.source.label_names()
+                for part in ("system", "user"):
+                    text = getattr(dataset.judge.prompt, part) or ""
+                    known = fields | {"label", REPLY}
+                    _check_known(f"datasets.{key}.judge.prompt.{part}", text, key, known)
         for adapter in self.adapters.values():
             if adapter.prompt:
                 self._check_placeholders(
@@ -178,6 +215,7 @@ class Study(Strict):
     def _check_placeholders(self, key: str, name: str, dataset: Dataset) -> None:
         prompt, fields = self.prompts[name], dataset.source.field_names()
         answers = fields | dataset.source.label_names() | {"label"}
+        answers |= dataset.source.answer_names()
         answers |= {"reasoning"} if dataset.distill else set()
         for part, known in (("system", fields), ("user", fields), ("answer", answers)):
             _check_known(f"prompts.{name}.{part}", getattr(prompt, part) or "", key, known)
@@ -204,9 +242,11 @@ class Study(Strict):
     def _check_models(self) -> None:
         for key, model in self.models.items():
             self._check_parts(key, model)
-        pairs = [(m, e.dataset, e.split) for e in self.evaluations for m in e.models or []]
-        for model, dataset, split in pairs:
-            if pairs.count((model, dataset, split)) > 1:
+        pairs = Counter(
+            (model, e.dataset, e.split) for e in self.evaluations for model in e.models or []
+        )
+        for (model, dataset, split), times in pairs.items():
+            if times > 1:
                 raise ValueError(f"evaluations: {model} on {dataset}/{split} is asked for twice")
             if (self.baseline, dataset, split) not in pairs:
                 raise ValueError(
@@ -241,12 +281,6 @@ class Study(Strict):
                 raise ValueError(
                     f"models.{key}.combine: '{name}' is a DoRA adapter, whose magnitudes cannot be "
                     "summed"
-                )
-            apart = model.engine == "vllm" and not model.merge
-            if apart and (adapter.quantization or adapter.lora.use_dora):
-                raise ValueError(
-                    f"models.{key}: vLLM puts no adapter on a base in 4 bits, and no DoRA adapter; "
-                    f"set merge: true or engine: transformers ('{name}')"
                 )
         ranks = sum(self.adapters[name].lora.r for name in model.adapters())
         if model.combine and (model.combine.rank or 0) > ranks:
@@ -298,29 +332,13 @@ class Study(Strict):
                     "among the models of one"
                 )
 
-    def _check_schema(self) -> None:
-        """A schema is one, and stands where replies can be held to it."""
-        samplings = {"sampling": self.sampling}
-        for key, dataset in self.datasets.items():
-            if dataset.distill:
-                samplings[f"datasets.{key}.distill.sampling"] = dataset.distill.sampling
-        for where, sampling in samplings.items():
-            check_json_schema(f"{where}.response_schema", sampling.response_schema)
-        asked = {model for evaluation in self.evaluations for model in evaluation.models or []}
-        free = [n for n, model in self.models.items() if n in asked and not model.holds_schemas()]
-        if self.sampling.response_schema is not None and free:
-            raise ValueError(
-                f"sampling.response_schema: {', '.join(free)} cannot be held to a schema; what "
-                "can are the engine vllm and models behind an address"
-            )
-
     def _check_published(self) -> None:
         places = [(p.model, p.dataset, p.metric) for p in self.published]
         for place in places:
             if places.count(place) > 1:
                 raise ValueError(f"published: two numbers for {' on '.join(place[:2])}, {place[2]}")
         for index, number in enumerate(self.published):
-            known = self.datasets[number.dataset].extract.metric_names()
+            known = self.datasets[number.dataset].metric_names()
             if number.metric not in known:
                 raise ValueError(
                     f"published.{index}.metric: no metric '{number.metric}'. "

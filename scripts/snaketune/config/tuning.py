@@ -127,6 +127,8 @@ class Adapter(Strict):
     training: Training
     lora: Lora = Lora()
     quantization: Quantization | None = None
+    published_max_length: int | None = Field(None, gt=0)
+    """The text's own max_length, where it cuts answers: metrics.json counts how many."""
     global_batch_size: int | None = Field(None, gt=0)
     """Records an optimizer step over all devices; training.gradient_accumulation_steps then
     follows from it and the number of devices."""
@@ -184,6 +186,15 @@ class Combination(Strict):
         return self
 
 
+class Variant(Strict):
+    """Which sweep a model comes from; sweeps fill it in."""
+
+    of: Name
+    """The model of the study that stands for all of the sweep; published numbers name it."""
+    average_as: Name | None = None
+    """Models of one such name differ in their seed alone; the table averages over them."""
+
+
 class Model(Strict):
     """What is evaluated: a base, or a base with an adapter or a sum of adapters, merged or not."""
 
@@ -200,6 +211,7 @@ class Model(Strict):
     """What answers, where that is no address and no server; null: the study's `engine`."""
     serve: Serve | None = None
     """Ask through a server that the job starts and takes down again."""
+    variant: Variant | None = None
 
     @model_validator(mode="after")
     def _something(self) -> "Model":
@@ -217,11 +229,6 @@ class Model(Strict):
         if self.serve and self.adapters() and not self.merge:
             raise ValueError("serve: a server has one model's weights, so its adapter is merged")
         return self
-
-    def holds_schemas(self) -> bool:
-        """Whether its replies can be held to a JSON schema; to be asked of a filled-in study."""
-        program = self.serve.program if self.serve else self.engine
-        return bool(self.endpoint) or program == "vllm"
 
     def adapters(self) -> list[str]:
         """Names of the trained adapters in it."""

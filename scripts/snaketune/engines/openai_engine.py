@@ -7,7 +7,7 @@ from pathlib import Path
 
 from snaketune.chat.background import results
 from snaketune.chat.client import Answer, Client, Failure
-from snaketune.chat.exchange import read_key
+from snaketune.chat.keys import read_key
 from snaketune.chat.ledger import Ledger
 from snaketune.chat.wire import Ask
 from snaketune.config.services import Endpoint

@@ -65,7 +65,7 @@ def test_a_study_is_answered_in_process_and_by_a_server_of_its_own(tmp_path):
     said = (project.folder / DEMO / "logs/sky/predict/base.log").read_text(encoding="utf-8")
     assert "tiny+lora on weather/test: 0 from the journal" in said and "Done in" in said
     assert metrics["served"]["server"]["program"] == "vllm"
-    assert metrics["served"]["model_id"] == "tiny+served"
+    assert metrics["served"]["model_id"] == "tiny+lora"
     # what is answered is not asked again, and no server starts for it
     (folder / "predictions/served/weather/test.jsonl").unlink()
     project.snakemake("--cores", "2", f"{DEMO}/sky/predictions/served/weather/test.jsonl")

@@ -21,9 +21,10 @@ demo: $(INSTALLED)
 	@python scripts/show_results.py --results $(RUN) --log $(RUN)/logs/show_results.log
 
 # Made again only when something that it shows has changed.
-SHOWN := accuracy.* mmlu.* quality.html votes.html figures/* data/*/quality.json \
+SHOWN := accuracy.* overview.html mmlu.* quality.html votes.html figures/* data/*/quality.json \
 	adapters/*/metrics.json adapters/*/tensors.html merged/*/parity.json
-$(RUN)/report.html: config/config.yaml $(wildcard report/* $(addprefix $(RUN)/*/,$(SHOWN)))
+$(RUN)/report.html: config/config.yaml $(wildcard report/* $(RUN)/index.html \
+	$(addprefix $(RUN)/*/,$(SHOWN)))
 	PYTHONWARNINGS=ignore::RuntimeWarning snakemake --report $@
 
 test: lint

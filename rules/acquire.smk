@@ -15,7 +15,7 @@ rule synthesise:
     benchmark:
         "<benchmarks>/{study}/synthesise/{dataset}.tsv"
     wildcard_constraints:
-        study=source_kind("weather", "nli", "pairs"),
+        study=source_kind("weather", "nli", "pairs", "puzzles"),
     localrule: True
     conda:
         "../envs/data.yaml"
@@ -39,7 +39,7 @@ rule fetch:
     benchmark:
         "<benchmarks>/{study}/fetch/{dataset}.tsv"
     wildcard_constraints:
-        study=source_kind("file", "table", "hub"),
+        study=source_kind("file", "table", "problems", "hub"),
     localrule: True
     conda:
         "../envs/data.yaml"

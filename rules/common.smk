@@ -113,10 +113,45 @@ def as_it_is(text):
 
 
 def evaluations_of(study):
-    """Every (model, dataset, split) that a study scores."""
+    """Every (model, dataset, split) that a study asks."""
     for evaluation in STUDIES[study]["evaluations"]:
         for model in evaluation["models"]:
             yield model, evaluation["dataset"], evaluation["split"]
+    yield from STUDIES[study]["unscored"]
+
+
+def scored_of(study):
+    """Every (model, dataset, split) that a study scores, folds put together."""
+    settings = STUDIES[study]
+    for evaluation in settings["evaluations"]:
+        if not settings["datasets"][evaluation["dataset"]]["fold_of"]:
+            for model in evaluation["models"]:
+                yield model, evaluation["dataset"], evaluation["split"]
+    for pooled in settings["pooled"]:
+        yield pooled["model"], pooled["dataset"], pooled["split"]
+
+
+def answers_file(study, model, dataset, split):
+    """What a model answered, or what the models of all folds did."""
+    pooled = [(one["model"], one["dataset"]) for one in STUDIES[study]["pooled"]]
+    folder = "pooled" if (model, dataset) in pooled else "answers"
+    return f"results/{RUN}/{study}/{folder}/{model}/{dataset}/{split}.jsonl"
+
+
+def declared_model(study, name):
+    """The config of a model of the table; of one that is there once a fold, the first fold's."""
+    models = STUDIES[study]["models"]
+    return models[name] if name in models else models[f"{name}.1"]
+
+
+def pooled_models():
+    """Names of the models whose folds are put together somewhere."""
+    return sorted({one["model"] for study in STUDIES.values() for one in study["pooled"]})
+
+
+def raw_name(study, dataset):
+    """The dataset whose records a dataset has: a fold has those of the whole."""
+    return STUDIES[study]["datasets"][dataset]["fold_of"] or dataset
 
 
 def pays(study):
@@ -164,9 +199,10 @@ def results_of(study):
         made += [f"questions/{site}.{kind}" for kind in ("jsonl", "json")]
     asked = {model: settings["models"][model] for model in asked_models(study)}
     datasets = [dataset for _, dataset, _ in evaluated] + [a["dataset"] for a in adapters.values()]
-    for dataset in dict.fromkeys(datasets):
+    for dataset in dict.fromkeys(raw_name(study, dataset) for dataset in datasets):
         made += [f"raw/{dataset}.jsonl", f"raw/{dataset}.json"]
         made += [f"clean/{dataset}.jsonl", f"clean/{dataset}.json"]
+    for dataset in dict.fromkeys(datasets):
         made += [f"data/{dataset}/{split}.jsonl" for split in ("train", "validation", "test")]
         made.append(f"data/{dataset}/quality.json")
         distill = settings["datasets"][dataset]["distill"]
@@ -184,9 +220,16 @@ def results_of(study):
         made += [f"merged/{model}/{file}" for file in ("manifest.json", "parity.json")]
     for model, dataset, split in evaluated:
         place = f"{model}/{dataset}/{split}"
-        made += [f"predictions/{place}.jsonl", f"answers/{place}.jsonl", f"scores/{place}.json"]
+        made += [f"predictions/{place}.jsonl", f"answers/{place}.jsonl"]
+    for model, dataset, split in scored_of(study):
+        place = f"{model}/{dataset}/{split}"
+        made.append(f"scores/{place}.json")
         if settings["datasets"][dataset]["judge"]:
             made += [f"judgements/{place}.{kind}" for kind in ("jsonl", "metrics.json")]
+    for one in settings["pooled"]:
+        made.append(f"pooled/{one['model']}/{one['dataset']}/{one['split']}.jsonl")
+    for name in settings["submission"]:
+        made += [f"submission/{name}.{kind}" for kind in ("jsonl", "csv", "json")]
     made += ["quality.json", "quality.html", "comparisons.csv"]
     made += [f"accuracy.{kind}" for kind in ("csv", "md", "html")]
     made += ["figures/accuracy.svg"] + (["figures/loss.svg"] if adapters else [])

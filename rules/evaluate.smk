@@ -29,6 +29,62 @@ rule extract_and_vote:
         " --out {output:q} --log {log:q}"
 
 
+rule pool_folds:
+    input:
+        pooled_parts,
+    output:
+        "<results>/{study}/pooled/{model}/{dataset}/{split}.jsonl",
+    log:
+        "<logs>/{study}/pool_folds/{model}/{dataset}/{split}.log",
+    benchmark:
+        "<benchmarks>/{study}/pool_folds/{model}/{dataset}/{split}.tsv"
+    wildcard_constraints:
+        model=any_swept(pooled_models()),
+    localrule: True
+    conda:
+        "../envs/data.yaml"
+    params:
+        code=code_of("pool_folds"),
+    message:
+        "{wildcards.study}: put together what {wildcards.model} answered in each fold"
+    shell:
+        "python scripts/pool_folds.py --answers {input:q} --out {output:q} --log {log:q}"
+
+
+rule write_submission:
+    input:
+        records=submitted_records,
+        answers=submitted_answers,
+    output:
+        submission="<results>/{study}/submission/{submission}.jsonl",
+        csv="<results>/{study}/submission/{submission}.csv",
+        counts=report(
+            "<results>/{study}/submission/{submission}.json",
+            caption="../report/submission.rst",
+            category="{study}",
+            subcategory="Submission",
+            labels={"submission": "{submission}", "what": "counts"},
+        ),
+    log:
+        "<logs>/{study}/write_submission/{submission}.log",
+    benchmark:
+        "<benchmarks>/{study}/write_submission/{submission}.tsv"
+    wildcard_constraints:
+        submission=any_of(all_names("submission")),
+    localrule: True
+    conda:
+        "../envs/data.yaml"
+    params:
+        settings=submission_settings,
+        code=code_of("write_submission"),
+    message:
+        "{wildcards.study}: write the submission {wildcards.submission}"
+    shell:
+        "python scripts/write_submission.py --settings {params.settings:q}"
+        " --records {input.records:q} --answers {input.answers:q} --out {output.submission:q}"
+        " --csv {output.csv:q} --counts {output.counts:q} --log {log:q}"
+
+
 rule judge:
     input:
         records="<results>/{study}/data/{dataset}/{split}.jsonl",

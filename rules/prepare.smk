@@ -28,9 +28,9 @@ rule clean:
 
 rule split:
     input:
-        records=rules.clean.output.records,
-        counts=rules.clean.output.counts,
-        facts="<results>/{study}/raw/{dataset}.json",
+        records=clean_file("jsonl"),
+        counts=clean_file("json"),
+        facts=raw_facts,
     output:
         train="<results>/{study}/data/{dataset}/train.jsonl",
         validation="<results>/{study}/data/{dataset}/validation.jsonl",

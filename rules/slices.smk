@@ -9,9 +9,12 @@ def source_files(wildcards):
     """Files that a dataset's source reads."""
     source = item(wildcards, "datasets")["source"]
     paths = [source[key] for key in ("cities", "path") if source.get(key)]
-    return [
+    files = [
         file for path in paths for file in (path.values() if isinstance(path, dict) else [path])
     ]
+    if source.get("obtain"):  # else one that a person has to get would stop the whole plan
+        files = [file for file in files if Path(file).is_file()]
+    return files
 
 
 def source_settings(wildcards):
@@ -31,6 +34,20 @@ def spider_file(wildcards):
 
 
 # --- prepare
+
+
+def clean_file(kind):
+    """A file of the clean records that a dataset is split from."""
+
+    def path(wildcards):
+        name = raw_name(wildcards.study, wildcards.dataset)
+        return f"<results>/{{study}}/clean/{name}.{kind}"
+
+    return path
+
+
+def raw_facts(wildcards):
+    return f"<results>/{{study}}/raw/{raw_name(wildcards.study, wildcards.dataset)}.json"
 
 
 def clean_settings(wildcards):
@@ -60,6 +77,14 @@ def asked_splits(study):
     return list(dict.fromkeys((dataset, split) for _, dataset, split in evaluations_of(study)))
 
 
+def trained_for(study, dataset, split):
+    """Datasets that the models were trained on which are asked a split."""
+    settings = STUDIES[study]
+    asked = [m for m, *place in evaluations_of(study) if place == [dataset, split]]
+    adapters = [name for model in asked for name in parts_of(settings["models"][model])]
+    return list(dict.fromkeys(settings["adapters"][name]["dataset"] for name in adapters))
+
+
 def compared_splits(wildcards):
     """What a study trains on, and what it asks."""
     study = wildcards.study
@@ -70,6 +95,7 @@ def compared_splits(wildcards):
 
 def leak_settings(wildcards):
     study = wildcards.study
+    folded = bool(STUDIES[study]["pooled"])
     return json.dumps(
         {
             "title": STUDIES[study]["title"],
@@ -78,7 +104,13 @@ def leak_settings(wildcards):
                 for dataset in trained_datasets(study)
             ],
             "evaluation": [
-                {"dataset": dataset, "split": split, "path": split_file(study, dataset, split)}
+                {
+                    "dataset": dataset,
+                    "split": split,
+                    "path": split_file(study, dataset, split),
+                    # what a fold asks, the other folds train on
+                    "against": trained_for(study, dataset, split) if folded else None,
+                }
                 for dataset, split in asked_splits(study)
             ],
         },

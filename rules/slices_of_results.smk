@@ -37,9 +37,9 @@ def judge_settings(wildcards):
 def scores_wanted(study):
     """What score.py is told of each model's answers to each split."""
     settings, folder = STUDIES[study], f"results/{RUN}/{study}"
-    for name, dataset, split in evaluations_of(study):
-        model = settings["models"][name]
-        place, adapter = f"{dataset}/{split}.jsonl", adapter_folder(model, name)
+    for name, dataset, split in scored_of(study):
+        model = declared_model(study, name)
+        adapter = adapter_folder(model, name if name in settings["models"] else f"{name}.1")
         made_of = {"combination" if is_combined(model) else "recipe": None}
         if adapter:
             file = "combination.json" if is_combined(model) else "recipe.yaml"
@@ -54,9 +54,9 @@ def scores_wanted(study):
                 "extract": settings["datasets"][dataset]["extract"],
                 "responses_per_record": settings["sampling"]["responses_per_record"],
             },
-            "answers": f"{folder}/answers/{name}/{place}",
-            "baseline": f"{folder}/answers/{settings['baseline']}/{place}",
-            **judgements_scored(study, name, dataset, place),
+            "answers": answers_file(study, name, dataset, split),
+            "baseline": answers_file(study, settings["baseline"], dataset, split),
+            **judgements_scored(study, name, dataset, f"{dataset}/{split}.jsonl"),
             "out": f"{folder}/scores/{name}/{dataset}/{split}.json",
             **made_of,
         }
@@ -90,34 +90,65 @@ def scoring_jobs():
 
 
 def answers_of_study(wildcards):
-    return [
-        f"<results>/{{study}}/answers/{model}/{dataset}/{split}.jsonl"
-        for model, dataset, split in evaluations_of(wildcards.study)
-    ]
+    study = wildcards.study
+    return [answers_file(study, *place) for place in scored_of(study)]
+
+
+def pooled_parts(wildcards):
+    """Answers of the folds' models, in the order of the folds."""
+    study, place = wildcards.study, (wildcards.model, wildcards.dataset, wildcards.split)
+    (parts,) = (
+        one["parts"]
+        for one in STUDIES[study]["pooled"]
+        if (one["model"], one["dataset"], one["split"]) == place
+    )
+    return [answers_file(study, model, dataset, wildcards.split) for model, dataset in parts]
 
 
 def compare_settings(wildcards):
     study = STUDIES[wildcards.study]
-    folder = f"results/{RUN}/{wildcards.study}"
-    asked = list(evaluations_of(wildcards.study))
+    scored = list(scored_of(wildcards.study))
     return json.dumps(
         {
             "study": wildcards.study,
             "baseline": study["baseline"],
-            "models": list(study["models"]),
+            "models": study["declared_models"],
             "answers": [
                 {
                     "model": model,
                     "dataset": dataset,
                     "split": split,
-                    "path": f"{folder}/answers/{model}/{dataset}/{split}.jsonl",
+                    "path": answers_file(wildcards.study, model, dataset, split),
                 }
-                for model, dataset, split in asked
+                for model, dataset, split in scored
             ],
-            "extracts": {d: study["datasets"][d]["extract"] for _, d, _ in asked},
+            "extracts": {d: study["datasets"][d]["extract"] for _, d, _ in scored},
         },
         ensure_ascii=False,
     )
+
+
+def submitted(study, name):
+    """Dataset, split and model of a submission."""
+    wanted = STUDIES[study]["submission"][name]
+    return wanted["model"], wanted["dataset"], wanted["split"]
+
+
+def submitted_answers(wildcards):
+    return answers_file(wildcards.study, *submitted(wildcards.study, wildcards.submission))
+
+
+def submitted_records(wildcards):
+    _, dataset, split = submitted(wildcards.study, wildcards.submission)
+    return split_file(wildcards.study, dataset, split)
+
+
+def submission_settings(wildcards):
+    study = STUDIES[wildcards.study]
+    wanted = study["submission"][wildcards.submission]
+    extract = study["datasets"][wanted["dataset"]]["extract"]
+    settings = {key: wanted[key] for key in ("reading", "fallback")} | {"extract": extract}
+    return json.dumps(settings, ensure_ascii=False)
 
 
 def outcomes_of_mmlu(wildcards):
@@ -146,7 +177,7 @@ def mmlu_table_settings(wildcards):
 def scores_of_study(wildcards):
     return [
         f"<results>/{{study}}/scores/{model}/{dataset}/{split}.json"
-        for model, dataset, split in evaluations_of(wildcards.study)
+        for model, dataset, split in scored_of(wildcards.study)
     ]
 
 
@@ -195,14 +226,14 @@ def spending_settings(wildcards):
 def votes_settings(wildcards):
     study = STUDIES[wildcards.study]
     return json.dumps(
-        {"title": study["title"], "models": list(study["models"])}, ensure_ascii=False
+        {"title": study["title"], "models": study["declared_models"]}, ensure_ascii=False
     )
 
 
 def variants_of(study):
     """Which sweep each model comes from, of those that come from one."""
-    models = STUDIES[study]["models"]
-    return {name: models[name]["variant"] for name in models if models[name]["variant"]}
+    models = {name: declared_model(study, name) for name in STUDIES[study]["declared_models"]}
+    return {name: model["variant"] for name, model in models.items() if model["variant"]}
 
 
 def votes_table_settings(wildcards):
@@ -219,7 +250,7 @@ def table_settings(wildcards):
             "title": study["title"],
             "note": config["note"],
             "published": study["published"],
-            "models": list(study["models"]),
+            "models": study["declared_models"],
             "variants": variants_of(wildcards.study),
             "baseline": study["baseline"],
             "scale": config["scale"],

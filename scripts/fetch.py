@@ -11,19 +11,24 @@ from pathlib import Path
 from pydantic import BaseModel, Field
 
 from snaketune import cli
+from snaketune.config.problems import ProblemsSource
 from snaketune.config.resolve import validated
 from snaketune.config.sources import FileSource, HubSource, TableSource
 from snaketune.files import sha256_file, write_json, write_jsonl
+from snaketune.problems import problem_records
 from snaketune.records import read_records, tallied
 from snaketune.rows import table_records
 
 log = logging.getLogger(__name__)
 
 
+Fetched = FileSource | TableSource | ProblemsSource | HubSource
+
+
 class Settings(BaseModel):
     """The script's slice of the config."""
 
-    source: FileSource | TableSource | HubSource = Field(discriminator="kind")
+    source: Fetched = Field(discriminator="kind")
     dataset: str
 
 
@@ -37,18 +42,20 @@ def main(args: argparse.Namespace) -> None:
     log.info("%d records of %s, of kind %s.", count, settings.dataset, source.kind)
 
 
-def _opened(source: FileSource | TableSource | HubSource, key: str) -> tuple[Iterator[dict], dict]:
+def _opened(source: Fetched, key: str) -> tuple[Iterator[dict], dict]:
     """The records of a source, and what is known of it before they are read."""
     if isinstance(source, HubSource):
         from snaketune.hub_data import hub_records
 
         return hub_records(source, key)
-    if isinstance(source, TableSource):
-        records, paths = table_records(source, key), list(source.paths().values())
-    else:
-        records, paths = read_records(Path(source.path), source), [source.path]
+    paths = [source.path] if isinstance(source, FileSource) else list(source.paths().values())
     files = {path: sha256_file(path) for path in paths if Path(path).is_file()}
-    return records, {"kind": source.kind, "files": files}
+    facts = {"kind": source.kind, "files": files}
+    if isinstance(source, ProblemsSource):
+        return problem_records(source, key, facts), facts
+    if isinstance(source, TableSource):
+        return table_records(source, key), facts
+    return read_records(Path(source.path), source), facts
 
 
 def arguments() -> argparse.ArgumentParser:

@@ -8,6 +8,7 @@ from pathlib import Path
 from pydantic import BaseModel, Field
 
 from snaketune import cli
+from snaketune.config.problems import PuzzlesSource
 from snaketune.config.resolve import validated
 from snaketune.config.sources import NliSource, PairsSource, WeatherSource
 from snaketune.files import write_json, write_jsonl
@@ -16,10 +17,13 @@ from snaketune.records import tallied
 log = logging.getLogger(__name__)
 
 
+Generator = WeatherSource | NliSource | PairsSource | PuzzlesSource
+
+
 class Settings(BaseModel):
     """The script's slice of the config."""
 
-    source: WeatherSource | NliSource | PairsSource = Field(discriminator="kind")
+    source: Generator = Field(discriminator="kind")
 
 
 def main(args: argparse.Namespace) -> None:
@@ -31,7 +35,7 @@ def main(args: argparse.Namespace) -> None:
     log.info("%d records of kind %s with seed %d.", count, source.kind, source.seed)
 
 
-def _generated(source: WeatherSource | NliSource | PairsSource) -> Iterator[dict]:
+def _generated(source: Generator) -> Iterator[dict]:
     if isinstance(source, WeatherSource):
         from snaketune.weather import weather_records
 
@@ -40,9 +44,13 @@ def _generated(source: WeatherSource | NliSource | PairsSource) -> Iterator[dict
         from snaketune.nli import nli_records
 
         return nli_records(source)
-    from snaketune.pairs import pairs_records
+    if isinstance(source, PairsSource):
+        from snaketune.pairs import pairs_records
 
-    return pairs_records(source)
+        return pairs_records(source)
+    from snaketune.puzzles import puzzle_records
+
+    return puzzle_records(source)
 
 
 def arguments() -> argparse.ArgumentParser:

@@ -7,6 +7,7 @@ from snaketune import cli
 from snaketune.combined import combined
 from snaketune.comparisons import matrices, read_comparisons
 from snaketune.files import read_json, write_text
+from snaketune.folding import folded
 from snaketune.judged import agreements
 from snaketune.option_kinds import kinds
 from snaketune.pages import as_html, as_markdown
@@ -24,6 +25,7 @@ def main(args: argparse.Namespace) -> None:
     scores = [read_json(path) for path in args.scores]
     blocks = [
         *over_seeds(rows, settings.variants),
+        *folded(scores, settings.models),
         *voted(scores, settings.models),
         *kinds(scores, settings.models),
         *agreements(scores, settings.models),

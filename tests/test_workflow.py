@@ -97,6 +97,7 @@ def test_new_scoring_code_scores_again_and_generates_nothing(changed):
         "score_weather",
         "score_nli",
         "score_yesorno",
+        "score_logic",
         "draw_votes",
         "tabulate_votes",
         "compare_models",
@@ -161,7 +162,7 @@ def test_light_jobs_do_not_import_torch(changed, tmp_path):
     fresh.snakemake("--cores", "all", "--until", "split", "locate_base", "write_recipe", **trapped)
     assert (fresh.folder / RESULTS / "adapters/lora/recipe.yaml").is_file()
     late = ("check_leaks", "inspect_adapter", "extract_and_vote", "score_weather", "score_nli")
-    late += ("score_yesorno", "draw_votes", "tabulate_votes")
+    late += ("score_yesorno", "score_logic", "draw_votes", "tabulate_votes", "write_submission")
     late += ("compare_models", "tabulate_scores", "draw_accuracy", "draw_grid", "draw_loss")
     changed.snakemake("--cores", "all", "--forcerun", *late, **trapped)
     printed = fresh.snakemake("--cores", "all", "--until", "merge_adapter", fails=True, **trapped)
@@ -172,7 +173,7 @@ def test_two_runs_agree_byte_for_byte(demo, tmp_path_factory):
     again = Project.copied(tmp_path_factory.mktemp("again"))
     again.snakemake("--cores", "all")
     kinds = ("data/**/*.jsonl", "*/*/*.safetensors", "predictions/**/*.jsonl", "accuracy.csv")
-    for study in ("weather", "nli", "yesorno"):
+    for study in ("weather", "nli", "yesorno", "logic"):
         first = hashes(demo, *kinds, study=study)
         assert len(first) > 8
         assert hashes(again, *kinds, study=study) == first

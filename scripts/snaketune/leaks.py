@@ -41,10 +41,16 @@ class Evaluation(Strict):
     dataset: str
     split: str
     path: str
+    against: list[str] | None = None
+    """Datasets of the trainings that it is compared with; None: all."""
+
+    def meets(self, training: Training) -> bool:
+        """Whether it is compared with a training."""
+        return self.against is None or training.dataset in self.against
 
 
 class LeakSettings(Strict):
-    """What is compared with what: every training with every evaluation."""
+    """What is compared with what: every training with every evaluation that does not say less."""
 
     title: str
     training: list[Training]
@@ -209,7 +215,8 @@ def check_leaks(settings: LeakSettings) -> dict:
     """
     pairs = []
     for training in settings.training:
-        apart = [e for e in settings.evaluation if e.path != training.path]
+        met = [e for e in settings.evaluation if e.meets(training)]
+        apart = [e for e in met if e.path != training.path]
         parts = [list(read_jsonl(Path(evaluation.path))) for evaluation in apart]
         index = Index(record for part in parts for record in part)
         found = index.meet(read_jsonl(Path(training.path)))
@@ -218,7 +225,7 @@ def check_leaks(settings: LeakSettings) -> dict:
             start, end = end, end + len(part)
             counts = _counts(index, found, range(start, end))
             pairs.append(_named(training, evaluation) | {"n": len(part)} | counts)
-        for evaluation in settings.evaluation:
+        for evaluation in met:
             if evaluation.path == training.path:
                 count = sum(1 for _ in read_jsonl(Path(training.path)))
                 pairs.append(_named(training, evaluation) | {"n": count} | NOT_COMPARED)

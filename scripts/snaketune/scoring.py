@@ -11,6 +11,7 @@ from snaketune.config.data import Extract, LabelExtract
 from snaketune.config.options import OptionsExtract
 from snaketune.errors import UserError
 from snaketune.files import read_json
+from snaketune.folding import over_folds
 from snaketune.judged import METRIC as JUDGED_METRIC
 from snaketune.judged import agreement, judged_rows, read_judgements
 from snaketune.metrics import (
@@ -55,7 +56,8 @@ def score(
 
     A record's answer is the vote over its responses (see `snaketune.voting.decide`); where there
     are several, `mean` and `sd` are those of the accuracies of each response index by itself, and
-    `votes` of a reading says what the vote is worth (see `snaketune.voting.measured`). Records
+    `votes` of a reading says what the vote is worth (see `snaketune.voting.measured`), and where
+    the answers are those of folds, `folds` what each fold gave (see `snaketune.folding`). Records
     without a gold answer are left out and counted. A record without an answer (unparsed) and an
     error are wrong in every metric and counted besides; where unreadable replies count as a label,
     a record that has it from nothing else is counted as unparsed, right or not.
@@ -88,6 +90,11 @@ def score(
             table = confusion(extract.labels, metric, with_gold)
             line |= f1(table, extract.positive) if extract.positive else {}
             line |= {"votes": _votes(metric, with_gold, k), "confusion": table}
+        if with_gold and "fold" in with_gold[0]:
+            rights = zip(
+                (row["fold"] for row in with_gold), voted_right(metric, with_gold), strict=True
+            )
+            line["folds"] = over_folds(rights)
         lines.append(line)
     more: dict[str, Any] = {}
     if judgements:

@@ -60,7 +60,8 @@ def split(records: Outline, settings: Split | Literal["given"]) -> list[str]:
     proportion to its target. So the sizes come as near to the targets as whole groups allow
     (numbers of records are met exactly where groups are single records), no split gets all the
     large groups, and the result depends neither on the order of the records nor on the machine.
-    Every split with a target gets at least one group.
+    Every split with a target gets at least one group. Folds are dealt out in the same way, and the
+    test is the one that `fold` names.
 
     Raises:
         UserError: no record, fewer groups than splits with a target, numbers that leave nothing
@@ -75,6 +76,8 @@ def split(records: Outline, settings: Split | Literal["given"]) -> list[str]:
         return [name for name in records.splits if name is not None]
     targets = _targets(settings, len(records.groups))
     sizes = Counter(records.groups)
+    if settings.fold:
+        return _fold(records.groups, sizes, settings)
     if len(sizes) < len(targets):
         raise UserError(
             f"{len(records.groups)} records in {len(sizes)} groups cannot be split into "
@@ -83,6 +86,21 @@ def split(records: Outline, settings: Split | Literal["given"]) -> list[str]:
         )
     home = _assign(sizes, targets, settings.seed)
     return [home[group] for group in records.groups]
+
+
+def _fold(groups: list[str], sizes: Counter[str], settings: Split) -> list[str]:
+    """One fold is the test; of the other folds' groups some are for validation."""
+    parts = {str(number): 1.0 for number in range(1, settings.folds + 1)}
+    if len(sizes) < len(parts) + bool(settings.validation):
+        raise UserError(
+            f"{len(sizes)} groups cannot be parted into {len(parts)} folds and a validation split. "
+            "Give more data, or fewer folds."
+        )
+    part = _assign(sizes, parts, settings.seed)
+    rest = Counter({name: size for name, size in sizes.items() if part[name] != str(settings.fold)})
+    shares = {"train": settings.train, "validation": settings.validation}
+    home = _assign(rest, {name: share for name, share in shares.items() if share}, settings.seed)
+    return [home.get(group, "test") for group in groups]
 
 
 def hold_out(records: Outline, homes: list[str], settings: HeldOut) -> list[str]:

@@ -111,6 +111,7 @@ def train(
         _train_from(trainer, start)
         metrics = _metrics(trainer, sets["train"], clock)
         metrics |= _arithmetic(source, sets["train"], metrics)
+        metrics |= cut_as_published(recipe, sets["train"])
         metrics |= {**facts, "resumed_from_step": int(start.name.split("-")[1]) if start else None}
         if devices.is_first():
             _write_adapter(trainer, source, metrics, Path(out))
@@ -348,6 +349,17 @@ def _arithmetic(source: dict, records: datasets.Dataset, metrics: dict) -> dict:
     scored = sum(label != IGNORED for labels in records["labels"] for label in labels)
     lengths = {"context": tokens / len(records), "scored": scored / tokens}
     return arithmetic(Path(source["path"]), **lengths, metrics=metrics)
+
+
+def cut_as_published(recipe: Recipe, records: datasets.Dataset) -> dict:
+    """How many answers the published max_length would have cut, and how many of them whole."""
+    longest = recipe.published_max_length
+    if longest is None:
+        return {}
+    cut = [labels for labels in records["labels"] if len(labels) > longest]
+    whole = sum(all(label == IGNORED for label in labels[:longest]) for labels in cut)
+    counted = {"max_length": longest, "records": len(records), "cut": len(cut), "whole": whole}
+    return {"cut_as_published": counted}
 
 
 def _write_adapter(trainer: SFTTrainer, source: dict, metrics: dict, out: Path) -> None:

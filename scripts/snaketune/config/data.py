@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from snaketune.config.common import Name, Strict, nearest
 from snaketune.config.options import LETTERS, OptionsExtract
+from snaketune.config.problems import ProblemsSource
 from snaketune.config.sources import Columns, Source
 from snaketune.config.tuning import Sampling
 
@@ -37,6 +38,28 @@ class Split(Strict):
     validation: float = Field(0.1, ge=0)
     test: float = Field(0.2, ge=0)
     seed: int = 0
+    folds: int | None = Field(None, gt=1)
+    """Cross-validation: the groups in so many parts, each the test once. Adapters trained on the
+    dataset, and the models of them, are there once a fold (NAME.1 …), and their answers are scored
+    together; train and test follow from it."""
+    fold: int | None = Field(None, gt=0)
+    """Only this one of the folds, from 1; null takes each in turn."""
+
+    @model_validator(mode="after")
+    def _folded(self) -> "Split":
+        if self.folds is None:
+            if self.fold:
+                raise ValueError("fold: is one of folds, which are not stated")
+            return self
+        if self.fold and self.fold > self.folds:
+            raise ValueError(f"fold: {self.fold} of only {self.folds}")
+        if self.model_fields_set & {"train", "test"}:
+            raise ValueError("folds: train and test follow from it; state neither")
+        if self.validation >= 1 - 1 / self.folds:
+            raise ValueError("validation: a share that leaves something to train on is needed")
+        self.test = 1 / self.folds
+        self.train = 1 - self.test - self.validation
+        return self
 
     @model_validator(mode="after")
     def _sum(self) -> "Split":
@@ -292,7 +315,7 @@ class Dataset(Strict):
 
     @model_validator(mode="after")
     def _given(self) -> "Dataset":
-        named = isinstance(self.source, Columns) and self.source.given_splits()
+        named = isinstance(self.source, Columns | ProblemsSource) and self.source.given_splits()
         if self.split is None:
             self.split = "given" if named else Split()
         if self.split == "given" and not self.source.given_splits():

@@ -10,6 +10,8 @@ from pydantic import BaseModel, ValidationError
 
 from snaketune.code import SCRIPTS
 from snaketune.config.common import NAME, nearest
+from snaketune.config.folds import unfolded
+from snaketune.config.problems import ProblemsSource
 from snaketune.config.run import Run
 from snaketune.config.sources import FileSource, TableSource, WeatherSource
 from snaketune.config.study import Study, grid_points
@@ -17,7 +19,20 @@ from snaketune.config.sweeps import expanded
 from snaketune.config.tuning import LocalBase
 from snaketune.errors import UserError
 
-KINDS = ("weather", "nli", "pairs", "file", "table", "hub", "json", "label", "options", "Split")
+KINDS = (
+    "weather",
+    "nli",
+    "pairs",
+    "puzzles",
+    "problems",
+    "file",
+    "table",
+    "hub",
+    "json",
+    "label",
+    "options",
+    "Split",
+)
 SOURCES = ("tiny", "local", "hub", "pretrain")
 RESERVED = {"all", "bases", "logs", "benchmarks"}
 """Names of the workflow's own targets and folders; so are those of its rules."""
@@ -179,7 +194,9 @@ def _check_files(study: Study, path: Path) -> None:
         if isinstance(source, WeatherSource):
             _explained(f"{path}: datasets.{key}.source.cities", read_cities, Path(source.cities))
         paths = [source.path] if isinstance(source, FileSource) else []
-        if isinstance(source, TableSource):
+        if isinstance(source, TableSource) or (
+            isinstance(source, ProblemsSource) and not source.obtain
+        ):
             paths = list(source.paths().values())
         for missing in (p for p in paths if not Path(p).is_file()):
             raise UserError(f"{path}: datasets.{key}.source.path: no file {missing}")
@@ -227,14 +244,18 @@ def resolve(config: dict) -> dict:
 
 
 def _dumped(study: Study) -> dict:
-    """A study as the rules see it: JSON values, and with each grid its `points`."""
+    """A study as the rules see it: JSON values, with each grid its `points`, folds spelled out, and
+    in `unscored` each (model, dataset, split) that is asked for a submission alone."""
     dumped = study.model_dump(mode="json")
     for name, grid in study.grids.items():
         dumped["grids"][name]["points"] = [
             {"method": point.method, "weight": point.weight, "model": point.model}
             for point in grid_points(name, grid, study.models)
         ]
-    return dumped
+    evaluated = [(m, e.dataset, e.split) for e in study.evaluations for m in e.models or []]
+    sent = [(wanted.model, wanted.dataset, wanted.split) for wanted in study.submission.values()]
+    dumped["unscored"] = [place for place in dict.fromkeys(sent) if place not in evaluated]
+    return unfolded(dumped)
 
 
 def _check_endpoints(studies: dict[str, Study]) -> None:

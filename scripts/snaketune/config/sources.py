@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, NonNegativeInt, model_validator
 
 from snaketune.config.common import Strict
-
-SplitName = Literal["train", "validation", "test"]
+from snaketune.config.problems import ProblemsSource, PuzzlesSource
+from snaketune.config.source_base import RecordSource, SplitName
 
 
 class SentenceTemplate(Strict):
@@ -34,26 +34,6 @@ class SentenceTemplate(Strict):
         if self.date.startswith("%Y") and not re.search(r"\{year[}:]", self.text):
             raise ValueError(f"template '{self.text}' lacks {{year}}, which its date form needs")
         return self
-
-
-class RecordSource(Strict):
-    """What the rest of the config asks of a source."""
-
-    def field_names(self) -> set[str]:
-        """Names of the fields that every record has."""
-        raise NotImplementedError
-
-    def label_names(self) -> set[str]:
-        """Names of the parts of a label; none for a plain text."""
-        return set()
-
-    def label_values(self) -> set[str]:
-        """Labels that the source is known to give."""
-        return set()
-
-    def given_splits(self) -> set[str]:
-        """Splits that the source itself names."""
-        return set()
 
 
 class WeatherSource(RecordSource):
@@ -286,6 +266,13 @@ class HubSource(Columns):
 
 
 Source = Annotated[
-    WeatherSource | NliSource | PairsSource | FileSource | TableSource | HubSource,
+    WeatherSource
+    | NliSource
+    | PairsSource
+    | PuzzlesSource
+    | ProblemsSource
+    | FileSource
+    | TableSource
+    | HubSource,
     Field(discriminator="kind"),
 ]

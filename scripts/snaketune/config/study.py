@@ -8,9 +8,11 @@ from pydantic import Field, model_validator
 from snaketune.config.ability import Mmlu
 from snaketune.config.common import Name, Strict, check_json_schema, nearest
 from snaketune.config.data import PLACEHOLDER, REPLY, Dataset, Prompt
+from snaketune.config.folds import check_folds
 from snaketune.config.services import Endpoint
 from snaketune.config.sites import Site
 from snaketune.config.sources import Columns
+from snaketune.config.submission import Submission, check_submissions
 from snaketune.config.tuning import (
     Adapter,
     Base,
@@ -72,6 +74,8 @@ class Study(Strict):
     mmlu: Mmlu | None = None
     """General ability before and after tuning."""
     published: list[Published] = []
+    submission: dict[Name, Submission] = {}
+    """Files of answers for a competition, by their names."""
 
     @model_validator(mode="after")
     def _fill_in(self) -> "Study":
@@ -137,6 +141,8 @@ class Study(Strict):
         if self.mmlu:
             self.mmlu.check(self.models, self.evaluations)
         self._check_schema()
+        check_folds(self)
+        check_submissions(self)
         return self
 
     def _named(self):
@@ -170,6 +176,9 @@ class Study(Strict):
             yield f"evaluations.{index}.dataset", "dataset", evaluation.dataset
             for name in evaluation.models or []:
                 yield f"evaluations.{index}.models", "model", name
+        for key, wanted in self.submission.items():
+            yield f"submission.{key}.dataset", "dataset", wanted.dataset
+            yield f"submission.{key}.model", "model", wanted.model
         for name in self.mmlu.models if self.mmlu else []:
             yield "mmlu.models", "model", name
         for index, number in enumerate(self.published):
@@ -200,6 +209,7 @@ class Study(Strict):
     def _check_placeholders(self, key: str, name: str, dataset: Dataset) -> None:
         prompt, fields = self.prompts[name], dataset.source.field_names()
         answers = fields | dataset.source.label_names() | {"label"}
+        answers |= dataset.source.answer_names()
         answers |= {"reasoning"} if dataset.distill else set()
         for part, known in (("system", fields), ("user", fields), ("answer", answers)):
             _check_known(f"prompts.{name}.{part}", getattr(prompt, part) or "", key, known)

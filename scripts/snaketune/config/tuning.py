@@ -126,6 +126,8 @@ class Adapter(Strict):
     training: Training
     lora: Lora = Lora()
     quantization: Quantization | None = None
+    published_max_length: int | None = Field(None, gt=0)
+    """The text's own max_length, where it cuts answers: metrics.json counts how many."""
     global_batch_size: int | None = Field(None, gt=0)
     """Records an optimizer step over all devices; training.gradient_accumulation_steps then
     follows from it and the number of devices."""

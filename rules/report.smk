@@ -37,7 +37,8 @@ rule describe_study:
     input:
         flow_files,
         adapter_metrics_of_study,
-        of_evaluations("predictions/*.metrics.json", "scores/*.json"),
+        of_asked("predictions/*.metrics.json"),
+        scores_of_study,
         "<results>/{study}/accuracy.csv",
     output:
         report(
@@ -67,7 +68,7 @@ rule describe_study:
 rule browse_answers:
     input:
         records_of_study,
-        of_evaluations("predictions/*.jsonl", "answers/*.jsonl"),
+        of_asked("predictions/*.jsonl", "answers/*.jsonl"),
         script="resources/browser/answers.js",
         style="resources/browser/answers.css",
     output:

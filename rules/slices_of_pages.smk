@@ -3,29 +3,28 @@
 
 
 def headlines_of(study):
-    """The headline metric of each dataset that a study asks."""
+    """The headline metric of each dataset that a study scores."""
     datasets = STUDIES[study]["datasets"]
-    return {dataset: headline(datasets[dataset]) for _, dataset, _ in evaluations_of(study)}
+    return {dataset: headline(datasets[dataset]) for _, dataset, _ in scored_of(study)}
 
 
-def models_by_split(study):
-    """Each split that a study asks, with the models that answer it."""
+def by_split(evaluations):
+    """Each split among evaluations, with its models."""
+    models = {}
+    for model, *place in evaluations:
+        models.setdefault(tuple(place), []).append(model)
     return [
-        {
-            "dataset": dataset,
-            "split": split,
-            "models": [m for m, *place in evaluations_of(study) if place == [dataset, split]],
-        }
-        for dataset, split in asked_splits(study)
+        {"dataset": dataset, "split": split, "models": names}
+        for (dataset, split), names in models.items()
     ]
 
 
 def used_datasets(study):
     """Names of the datasets that a study trains on or asks."""
-    return list(dict.fromkeys(trained_datasets(study) + list(headlines_of(study))))
+    return list(dict.fromkeys(trained_datasets(study) + [d for d, _ in asked_splits(study)]))
 
 
-def of_evaluations(*kinds):
+def of_asked(*kinds):
     """An input function: files of each evaluation, as `kind/*.end`."""
 
     def files(wildcards):
@@ -38,10 +37,12 @@ def of_evaluations(*kinds):
     return files
 
 
-def source_of(dataset):
+def source_of(study, name):
     """What the page of a study is told about a dataset's source."""
+    dataset = STUDIES[study]["datasets"][name]
     distill = dataset["distill"]
     return {
+        "raw": raw_name(study, name),
         "sites": dataset["source"].get("sites", []),
         "reasoned": distill["splits"] if distill else [],
     }
@@ -51,8 +52,8 @@ def flow_files(wildcards):
     """Files that count the records after each step."""
     files = []
     for name in used_datasets(wildcards.study):
-        source = source_of(STUDIES[wildcards.study]["datasets"][name])
-        files += [f"raw/{name}.json", f"data/{name}/quality.json"]
+        source = source_of(wildcards.study, name)
+        files += [f"raw/{source['raw']}.json", f"data/{name}/quality.json"]
         files += [f"pages/{site}/crawl.json" for site in source["sites"]]
         files += [f"questions/{site}.json" for site in source["sites"]]
         files += [f"cot/{name}/{split}.metrics.json" for split in source["reasoned"]]
@@ -72,17 +73,17 @@ def adapter_metrics_of_study(wildcards):
 
 def overview_settings(wildcards):
     study = wildcards.study
-    datasets = STUDIES[study]["datasets"]
     return json.dumps(
         {
             "study": study,
             "title": STUDIES[study]["title"],
             "note": config["note"],
             "folder": f"results/{RUN}/{study}",
-            "datasets": {name: source_of(datasets[name]) for name in used_datasets(study)},
+            "datasets": {name: source_of(study, name) for name in used_datasets(study)},
             "headlines": headlines_of(study),
             "adapters": list(STUDIES[study]["adapters"]),
-            "asked": models_by_split(study),
+            "asked": by_split(evaluations_of(study)),
+            "scored": by_split(scored_of(study)),
         },
         ensure_ascii=False,
     )
@@ -100,8 +101,8 @@ def browse_settings(wildcards):
             "title": STUDIES[study]["title"],
             "note": config["note"],
             "folder": f"results/{RUN}/{study}",
-            "extracts": {name: datasets[name]["extract"] for name in headlines_of(study)},
-            "asked": models_by_split(study),
+            "extracts": {name: datasets[name]["extract"] for name, _ in asked_splits(study)},
+            "asked": by_split(evaluations_of(study)),
         },
         ensure_ascii=False,
     )
@@ -112,7 +113,8 @@ def shown_models(study):
     settings = STUDIES[study]
     points = {point["model"] for grid in settings["grids"].values() for point in grid["points"]}
     points |= set(variants_of(study))
-    return [name for name in asked_models(study) if name not in points]
+    scored = dict.fromkeys(model for model, _, _ in scored_of(study))
+    return [name for name in scored if name not in points]
 
 
 def seeds_of(study):

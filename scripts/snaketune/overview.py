@@ -15,8 +15,10 @@ MOST_MODELS = 12
 
 
 class Source(Strict):
-    """What a dataset's records come from, besides its raw data."""
+    """What a dataset's records come from."""
 
+    raw: Name
+    """The dataset whose raw data they are: of a fold, the whole."""
     sites: list[Name] = []
     """Sites that its questions were crawled from."""
     reasoned: list[str] = []
@@ -36,6 +38,8 @@ class OverviewSettings(Strict):
     """The metric of each dataset that stands for all."""
     adapters: list[Name] = []
     asked: list[Asked]
+    scored: list[Asked]
+    """What has a score; folds are put together."""
 
 
 class Step(Strict):
@@ -57,7 +61,7 @@ def flow(folder: Path, dataset: str, source: Source) -> list[list[Step]]:
     columns = [
         [_crawled(site, facts(f"pages/{site}/crawl.json")) for site in source.sites],
         [_parsed(site, facts(f"questions/{site}.json")) for site in source.sites],
-        [_raw(facts(f"raw/{dataset}.json"), quality)],
+        [_raw(facts(f"raw/{source.raw}.json"), quality)],
         [_kept(quality)],
         [_split(name, split) for name, split in quality["splits"].items()],
         [_reasoned(s, facts(f"cot/{dataset}/{s}.metrics.json")) for s in source.reasoned],

@@ -102,9 +102,10 @@ memory.</p>
 def as_html(settings: OverviewSettings) -> str:
     """The page, from the files of the study's folder."""
     folder = settings.folder
-    pairs = [(model, one) for one in settings.asked for model in one.models]
     scores = [
-        read_json(folder / f"scores/{model}/{one.dataset}/{one.split}.json") for model, one in pairs
+        read_json(folder / f"scores/{model}/{one.dataset}/{one.split}.json")
+        for one in settings.scored
+        for model in one.models
     ]
     return page(
         BODY,
@@ -117,5 +118,5 @@ def as_html(settings: OverviewSettings) -> str:
         trained_head=TRAINED_HEAD,
         trained=trained(folder, settings.adapters),
         asked_head=ASKED_HEAD,
-        asked=[answered(folder, model, one) for model, one in pairs],
+        asked=[answered(folder, model, one) for one in settings.asked for model in one.models],
     )

@@ -105,9 +105,12 @@ def test_nothing_that_a_record_says_becomes_a_part_of_the_page(tmp_path):
 def test_the_page_asks_no_network(tmp_path):
     text = page(tmp_path, 3)
     outside = re.sub(r'<script type="application/json".*?</script>', "", text)
-    assert not re.findall(r"""(?:src|href)\s*=\s*["']?(?:https?:)?//|url\(["']?http|@import""", outside)
+    assert not re.findall(
+        r"""(?:src|href)\s*=\s*["']?(?:https?:)?//|url\(["']?http|@import""", outside
+    )
 
 
+@pytest.mark.slow
 def test_the_script_writes_the_page(tmp_path):
     settings = write_study(tmp_path, 3)
     command = [sys.executable, str(ROOT / "scripts/browse_answers.py")]
@@ -164,7 +167,13 @@ def test_a_person_filters_searches_and_opens_ten_thousand_records(tmp_path):
     assert found["loss"].startswith("8,000 of 10,000 records; base is right in 0")
     assert found["gain"].startswith("1,000 of 10,000 records; base is right in 1,000")
     assert found["searched"].startswith("1 of 10,000 records")
-    for words in ("你是客服。", "第4321期怎么还？", "gold answer", "想一想", "vote 3, read as: 相同"):
+    for words in (
+        "你是客服。",
+        "第4321期怎么还？",
+        "gold answer",
+        "想一想",
+        "vote 3, read as: 相同",
+    ):
         assert words in found["opened"], words
     assert found["closed"]
     assert found["escaped"].count(HOSTILE) >= 4

@@ -63,8 +63,11 @@ def flow(folder: Path, dataset: str, source: Source) -> list[list[Step]]:
         [_parsed(site, facts(f"questions/{site}.json")) for site in source.sites],
         [_raw(facts(f"raw/{source.raw}.json"), quality)],
         [_kept(quality)],
-        [_split(name, split) for name, split in quality["splits"].items()],
-        [_reasoned(s, facts(f"cot/{dataset}/{s}.metrics.json")) for s in source.reasoned],
+        [
+            _split(name, split, facts(f"cot/{dataset}/{name}.metrics.json") if taught else None)
+            for name, split in quality["splits"].items()
+            for taught in [name in source.reasoned]
+        ],
     ]
     return [column for column in columns if column]
 
@@ -84,8 +87,8 @@ def _parsed(site: str, parsed: dict) -> Step:
 def _raw(raw: dict, quality: dict) -> Step:
     notes = [f"source: {raw['kind']}"]
     for name, counts in raw.get("questions", {}).items():
-        left = {"for a picture": counts.get("left_out_for_picture"), **counts.get("unusable", {})}
-        notes += [f"{name}: {line}" for line in _counts(left, "left out ")]
+        left = {"with a picture": counts.get("left_out_for_picture"), **counts.get("unusable", {})}
+        notes += [f"{name}: {line}" for line in _counts(left, "left out: ")]
     return Step(title="records", count=quality["in"], notes=notes)
 
 
@@ -99,16 +102,13 @@ def _kept(quality: dict) -> Step:
     return Step(title="after cleaning", count=quality["kept"], notes=notes)
 
 
-def _split(name: str, split: dict) -> Step:
+def _split(name: str, split: dict, reasoned: dict | None) -> Step:
     told = {"groups": split.get("groups"), "without gold": split.get("without_gold")}
-    told["masked"] = split.get("masked")
-    return Step(title=name, count=split["records"], notes=_counts(told))
-
-
-def _reasoned(split: str, metrics: dict) -> Step:
-    notes = _counts(metrics["rejected"], "rejected: ")
-    notes += _counts({"without label": metrics["without_label"]})
-    return Step(title=f"{split}, with reasoning", count=metrics["kept"], notes=notes)
+    notes = _counts(told | {"masked": split.get("masked")})
+    if reasoned:
+        notes += [f"with a teacher's reasoning: {reasoned['kept']:,}"]
+        notes += _counts(reasoned["rejected"], "rejected: ")
+    return Step(title=name, count=split["records"], notes=notes)
 
 
 def _counts(counts: dict[str, Any], before: str = "") -> list[str]:

@@ -18,6 +18,7 @@ from snaketune.tables import read_table
 BODY = """\
 <style>
 :root { --heat: #2f81c7; }
+h3 { font-size: .95rem; margin: 1rem 0 .25rem; color: var(--soft); }
 .flow { display: flex; gap: 1.5rem; align-items: center; overflow-x: auto; padding: .25rem 0; }
 .column { display: grid; gap: .5rem; position: relative; flex: none; }
 .column + .column::before { content: "→"; position: absolute; left: -1.3rem; top: 50%;
@@ -74,7 +75,7 @@ table.heat td { background: color-mix(in srgb, var(--heat) calc(var(--share) * 5
 {% if crossed %}
 <h2>Every model on every dataset</h2>
 {{ heat(crossed) }}
-<p>The darker, the more of the records are right. Intervals stand in the accuracy table; a dash
+<p>The stronger the colour, the more of the records are right. Intervals stand in the accuracy table; a dash
 where a model was not asked.</p>
 {% endif %}
 {% if confusions %}

@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export OMP_NUM_THREADS ?= 1
 export PYTHONHASHSEED := 0
 
-.PHONY: demo test test-fast lint format schema settings clean
+.PHONY: demo test test-fast lint format schema settings import clean
 .DEFAULT_GOAL := demo
 
 demo: $(INSTALLED)
@@ -51,6 +51,12 @@ schema: $(INSTALLED)
 # What the studies' texts state beside what the config has: config/SETTINGS.md.
 settings: $(INSTALLED)
 	python scripts/write_settings.py
+
+# A study out of LLaMA-Factory's YAML or commands: make import FROM=train.sh NAME=mine [DEVICES=4]
+import: $(INSTALLED)
+	@test -n "$(FROM)" -a -n "$(NAME)" || { echo "Say: make import FROM=FILE NAME=NAME"; exit 1; }
+	python scripts/import_llamafactory.py --from "$(FROM)" --out "config/studies/$(NAME).yaml" \
+		$(if $(DEVICES),--devices $(DEVICES))
 
 clean:
 	rm -rf $(RUN) .snaketune

@@ -3,7 +3,7 @@
 #   snakemake --cores all                  every study of config/config.yaml (the demo)
 #   snakemake weather --cores all          one study
 #   snakemake -n                           the whole plan, nothing run
-#   snakemake plan --cores all             what models behind addresses will be asked and paid
+#   snakemake plan --cores all             what will be asked and paid, and what it takes of GPUs
 #   snakemake --configfile config/paper.yaml --cores all --resources gpu=1
 from snakemake.utils import min_version
 
@@ -21,6 +21,7 @@ include: "rules/slices.smk"
 include: "rules/slices_of_results.smk"
 include: "rules/slices_of_pages.smk"
 include: "rules/sessions.smk"
+include: "rules/slices_of_plan.smk"
 
 
 report: "report/workflow.rst"

@@ -10,6 +10,7 @@ from snaketune.code import code_of
 from snaketune.config.resolve import resolve
 from snaketune.config.services import Endpoint
 from snaketune.errors import UserError
+from snaketune.files import digest, write_text
 
 try:
     config = resolve(config)
@@ -20,6 +21,9 @@ RUN = config["run"]
 STUDIES = config["studies"]
 BASES = config["bases"]
 MACHINE = config["machine"]
+
+LONGEST_SETTINGS = 60_000
+"""Bytes; the system takes 128 kB in one argument, and a rule's command is one."""
 
 
 MANY = 50
@@ -110,6 +114,17 @@ def growing(mem_mb):
 def as_it_is(text):
     """A function of a text, since Snakemake fills the braces of a mere text."""
     return lambda wildcards: text
+
+
+def settings_of_all(what):
+    """Settings of a job that concerns all studies: JSON, or, where that is too long for a command,
+    the file that it is written to, named by its content."""
+    text = json.dumps(what, ensure_ascii=False)
+    if len(text.encode()) > LONGEST_SETTINGS:
+        file = Path(".snaketune/settings") / f"{digest(what)[:16]}.json"
+        write_text(file, text)
+        text = f"@{file}"
+    return as_it_is(text)
 
 
 def evaluations_of(study):

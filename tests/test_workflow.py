@@ -59,7 +59,13 @@ def test_report_needs_no_network(changed):
     shown, _ = json.JSONDecoder().raw_decode(text)
     found = {path.removeprefix(f"{RESULTS}/"): entry for path, entry in shown.items()}
     first = "results/demo/index.html"
-    for name in (first, "overview.html", "accuracy.html", "figures/accuracy.svg", "figures/loss.svg"):
+    for name in (
+        first,
+        "overview.html",
+        "accuracy.html",
+        "figures/accuracy.svg",
+        "figures/loss.svg",
+    ):
         assert found[name]["caption"] and found[name]["labels"], name
         assert found[name]["data_uri"].startswith("data:"), name
     for name in ("data/weather/quality.json", "adapters/lora/metrics.json"):

@@ -75,7 +75,8 @@ table.heat td { background: color-mix(in srgb, var(--heat) calc(var(--share) * 5
 {% if crossed %}
 <h2>Every model on every dataset</h2>
 {{ heat(crossed) }}
-<p>The stronger the colour, the more of the records are right. Intervals stand in the accuracy table; a dash
+<p>The stronger the colour, the more of the records are right. Intervals stand in the accuracy
+table; a dash
 where a model was not asked.</p>
 {% endif %}
 {% if confusions %}

@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export OMP_NUM_THREADS ?= 1
 export PYTHONHASHSEED := 0
 
-.PHONY: demo test test-fast lint format schema settings import clean
+.PHONY: check-gpu-lock demo test test-fast lint format schema settings import clean
 .DEFAULT_GOAL := demo
 
 demo: $(INSTALLED)
@@ -51,6 +51,11 @@ schema: $(INSTALLED)
 # What the studies' texts state beside what the config has: config/SETTINGS.md.
 settings: $(INSTALLED)
 	python scripts/write_settings.py
+
+# Whether pip finds one set of packages in the GPU lock; nothing is installed.
+check-gpu-lock: $(INSTALLED)
+	python -m pip install --dry-run --ignore-installed --quiet --use-feature=fast-deps \
+		-r requirements-gpu.lock
 
 # A study out of LLaMA-Factory's YAML or commands: make import FROM=train.sh NAME=mine [DEVICES=4]
 import: $(INSTALLED)

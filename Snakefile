@@ -52,6 +52,15 @@ onstart:
         logger.warning(fault)
 
 
+# What was found and what failed stands at the end too, where it is not scrolled away.
+onsuccess:
+    logger.info(told_of_results(Path("results") / RUN, list(STUDIES), time.monotonic() - STARTED))
+
+
+onerror:
+    logger.error(told_of_failures(Path(log[0])))
+
+
 rule all:
     default_target: True
     input:

@@ -2,6 +2,7 @@
 import json
 import re
 import sys
+import time
 
 sys.path.append(str(Path(workflow.basedir) / "scripts"))
 
@@ -11,6 +12,7 @@ from snaketune.config.resolve import resolve
 from snaketune.config.services import Endpoint
 from snaketune.errors import UserError
 from snaketune.files import digest, write_text
+from snaketune.running import told_of_failures, told_of_results
 
 try:
     config = resolve(config)
@@ -18,6 +20,7 @@ except UserError as error:
     sys.exit(f"The config is not right, so nothing was started.\n{error}")
 
 RUN = config["run"]
+STARTED = time.monotonic()
 STUDIES = config["studies"]
 BASES = config["bases"]
 MACHINE = config["machine"]

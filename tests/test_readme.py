@@ -60,6 +60,7 @@ def test_named_rules_have_their_scripts(text):
     assert rules == {path.stem for path in (ROOT / "scripts").glob("*.py")} - {
         "import_llamafactory",
         "serve_site",
+        "show_progress",
         "show_results",
         "write_schema",
         "write_settings",

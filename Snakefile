@@ -3,7 +3,7 @@
 #   snakemake --cores all                  every study of config/config.yaml (the demo)
 #   snakemake weather --cores all          one study
 #   snakemake -n                           the whole plan, nothing run
-#   snakemake plan --cores all             what models behind addresses will be asked and paid
+#   snakemake plan --cores all             what will be asked and paid, and what it takes of GPUs
 #   snakemake --configfile config/paper.yaml --cores all --resources gpu=1
 from snakemake.utils import min_version
 
@@ -19,7 +19,9 @@ if "studies" not in config:
 include: "rules/common.smk"
 include: "rules/slices.smk"
 include: "rules/slices_of_results.smk"
+include: "rules/slices_of_pages.smk"
 include: "rules/sessions.smk"
+include: "rules/slices_of_plan.smk"
 
 
 report: "report/workflow.rst"
@@ -50,10 +52,20 @@ onstart:
         logger.warning(fault)
 
 
+# What was found and what failed stands at the end too, where it is not scrolled away.
+onsuccess:
+    logger.info(told_of_results(Path("results") / RUN, list(STUDIES), time.monotonic() - STARTED))
+
+
+onerror:
+    logger.error(told_of_failures(Path(log[0])))
+
+
 rule all:
     default_target: True
     input:
         [results_of(study) for study in STUDIES],
+        "<results>/index.html",
 
 
 # One target a study, so that `snakemake weather` is a command.

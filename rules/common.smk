@@ -2,6 +2,7 @@
 import json
 import re
 import sys
+import time
 
 sys.path.append(str(Path(workflow.basedir) / "scripts"))
 
@@ -10,6 +11,8 @@ from snaketune.code import code_of
 from snaketune.config.resolve import resolve
 from snaketune.config.services import Endpoint
 from snaketune.errors import UserError
+from snaketune.files import digest, write_text
+from snaketune.running import told_of_failures, told_of_results
 
 try:
     config = resolve(config)
@@ -17,9 +20,13 @@ except UserError as error:
     sys.exit(f"The config is not right, so nothing was started.\n{error}")
 
 RUN = config["run"]
+STARTED = time.monotonic()
 STUDIES = config["studies"]
 BASES = config["bases"]
 MACHINE = config["machine"]
+
+LONGEST_SETTINGS = 60_000
+"""Bytes; the system takes 128 kB in one argument, and a rule's command is one."""
 
 
 MANY = 50
@@ -110,6 +117,17 @@ def growing(mem_mb):
 def as_it_is(text):
     """A function of a text, since Snakemake fills the braces of a mere text."""
     return lambda wildcards: text
+
+
+def settings_of_all(what):
+    """Settings of a job that concerns all studies: JSON, or, where that is too long for a command,
+    the file that it is written to, named by its content."""
+    text = json.dumps(what, ensure_ascii=False)
+    if len(text.encode()) > LONGEST_SETTINGS:
+        file = Path(".snaketune/settings") / f"{digest(what)[:16]}.json"
+        write_text(file, text)
+        text = f"@{file}"
+    return as_it_is(text)
 
 
 def evaluations_of(study):
@@ -239,6 +257,7 @@ def results_of(study):
         made += [f"mmlu/{model}.json" for model in settings["mmlu"]["models"]]
         made += [f"mmlu.{kind}" for kind in ("csv", "md", "html")]
     made += ["spending.csv", "spending.html"] if pays(study) else []
+    made += ["overview.html", "answers.html"]
     bases = {a["base"] for a in adapters.values()}
     bases |= {model["base"] for model in asked.values() if model["base"]}
     return [f"<results>/bases/{base}/source.json" for base in sorted(bases)] + [

@@ -17,6 +17,8 @@ def main(args: argparse.Namespace) -> None:
     if args.out:
         write_json(args.out, found)
     print(as_text(found))
+    if args.estimate:
+        print("", args.estimate.read_text(encoding="utf-8"), sep="\n")
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -32,6 +34,7 @@ Settings: {{"jobs": [{{"study", "purpose": "distill" | "predict", "dataset", "sp
     parser.add_argument("--journal", type=Path, required=True, help="folder of the journals")
     parser.add_argument("--ledger", type=Path, required=True, help="folder of the ledgers")
     parser.add_argument("--out", type=Path, help="JSON file to write")
+    parser.add_argument("--estimate", type=Path, help="text of estimate.py, printed below")
     return parser
 
 

@@ -18,9 +18,9 @@ DRAWN = Sampling(temperature=0.6, top_p=0.9, max_new_tokens=128)
 
 
 def endpoint(server, **more) -> Endpoint:
-    """The server as an endpoint that soon loses patience."""
+    """The server as an endpoint, patient enough for a busy machine."""
     settings = {"base_url": getattr(server, "address", server), "model": "m", "concurrency": 8}
-    return Endpoint.model_validate({**settings, "timeout": 5, **more})
+    return Endpoint.model_validate({**settings, "timeout": 60, **more})
 
 
 def messages(name: object) -> list[dict]:

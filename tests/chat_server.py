@@ -4,7 +4,8 @@ It is a process of its own, so that what it counted outlives a killed client:
 
     python tests/chat_server.py --port 0 --latency 0.2 --faults 0.2
 
-prints `{"port": …}` on its first line. POST /v1/chat/completions, GET /v1/models, GET /stats.
+prints `{"port": …}` on its first line. POST /v1/chat/completions, GET /v1/models, GET /stats,
+GET /requests.
 """
 
 import argparse
@@ -19,6 +20,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from email.utils import formatdate
 from pathlib import Path
+from typing import Any
 
 from chat_rules import RULES, digest, reply_text
 
@@ -69,6 +71,7 @@ class Server:
         self.of_digest: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self.under_way = self.most_under_way = 0
         self.first = self.last = 0.0
+        self.logged: list[dict] = []
 
     def stats(self, with_digests: bool) -> dict:
         """requests seen; served: whole answers sent; choices in them; billed: choices made."""
@@ -177,6 +180,8 @@ class Connection(asyncio.Protocol):
         path, _, query = target.partition("?")
         if (method, path) == ("GET", "/stats"):
             return self.send(200, server.stats("digests=0" not in query))
+        if (method, path) == ("GET", "/requests"):
+            return self.send(200, server.logged)
         if refusal := server.refusal(headers):
             server.counts["requests"] += 1
             return self.send(*refusal)
@@ -185,7 +190,7 @@ class Connection(asyncio.Protocol):
         if (method, path) == ("POST", "/v1/chat/completions"):
             body = json.loads(data)
             if server.options.log_requests:
-                print(json.dumps({"headers": headers, "body": body}), flush=True)
+                server.logged.append({"headers": headers, "body": body})
             return self.complete(body)
         return self.send(404, error(f"No such address: {method} {path}", "not_found"))
 
@@ -309,7 +314,7 @@ def arguments() -> argparse.ArgumentParser:
     add("--reasoning", action="store_true", help="replies have reasoning_content")
     add("--served-model", default=MODEL)
     add("--no-usage", action="store_true")
-    add("--log-requests", action="store_true", help="print headers and body of each")
+    add("--log-requests", action="store_true", help="keep headers and body of each")
     return parser
 
 
@@ -334,14 +339,16 @@ class Running:
         self.port = port
 
     def stats(self, digests: bool = True) -> dict:
-        address = f"http://127.0.0.1:{self.port}/stats?digests={int(digests)}"
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(address) as answer:
-            return json.load(answer)
+        return self._get(f"stats?digests={int(digests)}")
 
     def requests(self) -> list[dict]:
-        """Stop the server; headers and body of each request it got (with log_requests)."""
-        self.process.terminate()
-        return [json.loads(line) for line in self.process.stdout]
+        """Headers and body of each request it got (with log_requests)."""
+        return self._get("requests")
+
+    def _get(self, path: str) -> Any:
+        address = f"http://127.0.0.1:{self.port}/{path}"
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(address) as answer:
+            return json.load(answer)
 
 
 @contextmanager

@@ -45,8 +45,9 @@ LOST = {
 
 @pytest.mark.parametrize("fault", ["429", "500", "502", "503", *LOST, *BILLED_IN_VAIN])
 def test_what_may_pass_is_tried_again(tmp_path, fault):
-    with chat_server(once=fault, retry_after="0", hang=4) as server:
-        answers = ask_all(server, tmp_path, asks(5), timeout=0.5, price=PRICE)
+    patience = 3 if LOST.get(fault) == "timeout" else 60
+    with chat_server(once=fault, retry_after="0", hang=60) as server:
+        answers = ask_all(server, tmp_path, asks(5), timeout=patience, price=PRICE)
         stats = server.stats()
     assert all(isinstance(answer, Answer) for answer in answers)
     assert stats["requests"] == 10 and stats["served"] == 5
@@ -86,7 +87,7 @@ def test_waits_grow_and_are_never_shorter_than_asked():
 
 def test_forms_of_retry_after():
     assert seconds_asked("2.5") == 2.5 and seconds_asked("-3") == 0
-    assert 8 < seconds_asked(formatdate(time.time() + 10, usegmt=True)) <= 10
+    assert 2 < seconds_asked(formatdate(time.time() + 10, usegmt=True)) <= 10
     assert seconds_asked(None) is seconds_asked("") is seconds_asked("soon") is None
 
 
@@ -150,7 +151,7 @@ def test_a_refusal_ends_the_waits_of_others_who_then_ask_no_more(tmp_path):
         start = time.monotonic()
         with pytest.raises(UserError, match="毒 is not allowed"):
             ask_all(server, tmp_path, [*asks(5), Ask(messages("毒"), DRAWN)])
-        assert time.monotonic() - start < 30
+        assert time.monotonic() - start < 55, "not the minute that the others were told to wait"
         assert server.stats()["requests"] == 6
 
 
@@ -334,6 +335,6 @@ def test_blanks_around_a_key_are_dropped_and_within_it_refused_unseen(tmp_path, 
 def test_the_key_reaches_no_log_and_no_ledger(tmp_path, monkeypatch, caplog):
     monkeypatch.setenv("TEACHER_KEY", KEY)
     with chat_server(key=KEY, faults=0.5, retry_after="0") as server, caplog.at_level(1):
-        ask_all(server, tmp_path, asks(20), api_key_env="TEACHER_KEY", attempts=12, timeout=1)
+        ask_all(server, tmp_path, asks(20), api_key_env="TEACHER_KEY", attempts=12)
     assert caplog.records and KEY not in caplog.text
     assert all(KEY not in file.read_text("utf-8") for file in tmp_path.iterdir())

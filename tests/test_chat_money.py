@@ -113,7 +113,7 @@ except BudgetReached:
         for run in runs:
             run.stdin.write("\n")
             run.stdin.flush()
-        assert [run.communicate(timeout=60) and run.returncode for run in runs] == [3, 3]
+        assert [run.communicate(timeout=300) and run.returncode for run in runs] == [3, 3]
     assert len(list(tmp_path.glob("*.jsonl"))) == 2
     worst = lines(tmp_path)[0]["at_most"]
     assert 0.03 - worst < billed(tmp_path) <= 0.03
@@ -125,7 +125,7 @@ def test_nothing_is_spent_while_another_process_counts(tmp_path):
             asking = pool.submit(ask_all, server, tmp_path, asks(1), price=PRICE, budget=1)
             time.sleep(0.5)
             assert server.stats()["requests"] == 0 and not asking.done()
-        assert len(asking.result(timeout=20)) == 1
+        assert len(asking.result(timeout=120)) == 1
 
 
 def test_a_budget_needs_a_price():

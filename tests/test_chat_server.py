@@ -18,7 +18,7 @@ def post(server, **more) -> dict:
         {"Content-Type": "application/json"},
     )
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(request, timeout=5) as answer:
+    with opener.open(request, timeout=60) as answer:
         return json.load(answer)
 
 
@@ -81,7 +81,7 @@ def test_addresses(path, status):
     with chat_server() as server:
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
-            found = opener.open(f"http://127.0.0.1:{server.port}{path}", timeout=5).status
+            found = opener.open(f"http://127.0.0.1:{server.port}{path}", timeout=60).status
         except urllib.error.HTTPError as error:
             found = error.code
     assert found == status

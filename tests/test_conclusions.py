@@ -64,6 +64,16 @@ TABLE = [
     ("综上所述，两句话不一致", DIFFERENT, DIFFERENT),
     ("不相同", DIFFERENT, DIFFERENT),
     ("这两句话相同。", SAME, SAME),
+    # as a heading
+    ("## 推理过程\n产品不相同。\n\n## 结论\n\n相同", SAME, DIFFERENT),
+    ("### 三、结论 ###\n两句话语义不相同。", DIFFERENT, DIFFERENT),
+    ("分析：产品相同。\n**结论**\n**不相同**", DIFFERENT, DIFFERENT),
+    ("分析：产品不相同。\r\n# 最终结论\r\n一致", SAME, DIFFERENT),
+    ("产品不相同。\n【结论】相同", SAME, DIFFERENT),
+    ("产品不相同。\n结论\n相同", SAME, DIFFERENT),
+    ("## 结论\n先看产品。\n结论：相同", SAME, SAME),
+    ("产品相同。\n## 结论\n", None, SAME),
+    ("得出结论前，先看产品。\n两句相同，还要再看。", None, SAME),
     # nothing is concluded
     ("", None, DIFFERENT),
     ("我不知道", None, DIFFERENT),

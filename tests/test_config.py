@@ -42,7 +42,7 @@ def weather(project: Path, *keys: str, value) -> str:
     return str(caught.value)
 
 
-@pytest.mark.parametrize("file", ["config.yaml", "paper.yaml"])
+@pytest.mark.parametrize("file", ["config.yaml", "small.yaml", "paper.yaml"])
 def test_shipped_configs_resolve(file, monkeypatch):
     monkeypatch.chdir(ROOT)
     config = resolve(read_yaml(ROOT / "config" / file))

@@ -87,7 +87,7 @@ def place(tmp_path):
 def served(server, endpoint: dict | None = None, **changes) -> dict:
     """Settings with the test server as teacher."""
     changes = {"teacher": "deepseek", "prompt": PROMPT, **changes}
-    address = {"base_url": server.address, "model": "m", "concurrency": 8, "timeout": 5}
+    address = {"base_url": server.address, "model": "m", "concurrency": 8, "timeout": 60}
     return {
         "study": "yesorno",
         "dataset": "pairs",

@@ -90,7 +90,7 @@ def test_a_short_answer_now_and_then_is_no_reason_to_ask_one_by_one(tmp_path):
 
 
 def test_single_requests_for_one_record_are_under_way_together(tmp_path):
-    with chat_server(n="refuse", latency=0.2) as server:
+    with chat_server(n="refuse", latency=1) as server:
         assert keep_all(engine_of(server, tmp_path), [1], tmp_path, FIVE) == 5
         assert server.stats()["max_concurrency"] == 4
 
@@ -107,7 +107,7 @@ def test_a_response_says_what_was_bought(tmp_path):
     assert response["text"].startswith("推理过程：") and response["reasoning"] == "想一想。"
     assert response["served_model"] == "m-0528" and response["finish_reason"] == "stop"
     assert response["tokens"] == len(response["text"])
-    assert before - 1 < response["time"] < time.time() + 1 and 0 < response["seconds"] < 5
+    assert before - 1 < response["time"] < time.time() + 1 and 0 < response["seconds"] < 60
     assert 0 <= response["seed"] < 2**31
 
 
@@ -199,15 +199,17 @@ def test_a_schema_reaches_the_server_and_makes_another_response(tmp_path):
 DRIVER = """
 import signal
 signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in a job behind &
-import json, sys
+import json, sys, time
 sys.path[:0] = json.loads(sys.argv[1])
 from pathlib import Path
 from asking import DRAWN, engine_of, keep_all
 address, folder, records, k, concurrency = sys.argv[2:]
 sampling = DRAWN.model_copy(update={"responses_per_record": int(k)})
-engine = engine_of(address, Path(folder), concurrency=int(concurrency), attempts=8, timeout=20)
+engine = engine_of(address, Path(folder), concurrency=int(concurrency), attempts=8)
+start = time.process_time()
 kept = keep_all(engine, range(int(records)), Path(folder), sampling)
-print(json.dumps({"kept": kept, "failures": engine.failures}))
+seconds = time.process_time() - start
+print(json.dumps({"kept": kept, "failures": engine.failures, "cpu_seconds": seconds}))
 """
 
 
@@ -225,8 +227,9 @@ def outcome(process: subprocess.Popen) -> dict:
 
 
 def wait_until_served(server, more: int) -> None:
-    goal = server.stats(False)["served"] + more
+    goal, deadline = server.stats(False)["served"] + more, time.monotonic() + 240
     while server.stats(False)["served"] < goal:
+        assert time.monotonic() < deadline, "it is never served"
         time.sleep(0.01)
 
 
@@ -235,17 +238,15 @@ def test_an_interrupt_ends_it_and_keeps_what_was_answered(tmp_path):
         process = drive(server, tmp_path, 2000, concurrency=8)
         wait_until_served(server, 30)
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=20)
+        process.communicate(timeout=240)
         assert process.returncode != 0
         time.sleep(0.1)
         served = server.stats(False)["served"]
         assert served - 8 <= len(Journal(tmp_path / "journal")) <= served
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("k", [1, 5])
-def test_kills_cost_no_more_than_what_was_under_way(tmp_path, k):
-    draw, concurrency, records = random.Random(0), 16, 600
+def test_kills_cost_no_more_than_what_was_under_way(tmp_path):
+    draw, concurrency, records, k = random.Random(0), 16, 600, 5
     with chat_server(latency=0.05) as server:
         for _ in range(3):
             process = drive(server, tmp_path, records, k, concurrency)
@@ -262,35 +263,32 @@ def test_kills_cost_no_more_than_what_was_under_way(tmp_path, k):
     assert 3 <= len(lost) <= 3 * concurrency
 
 
-@pytest.mark.slow
-def test_ten_thousand_records_with_a_fault_in_five(tmp_path):
+def test_thousands_of_records_with_a_fault_in_five(tmp_path):
     """Each is answered or accounted for; what is served beyond them is what was lost on the way."""
     with chat_server(faults=0.2, retry_after="0") as server:
-        found = outcome(drive(server, tmp_path, 10_000))
+        found = outcome(drive(server, tmp_path, 2_000))
         stats = server.stats()
-        again = outcome(drive(server, tmp_path, 10_000))
+        again = outcome(drive(server, tmp_path, 2_000))
         second = server.stats(False)["requests"] - stats["requests"]
-    assert found["kept"] + len(found["failures"]) == 10_000 and found["kept"] > 9_990
+    assert found["kept"] + len(found["failures"]) == 2_000 and found["kept"] > 1_995
     assert stats["served"] == found["kept"], "nothing whole was thrown away, or asked twice"
     in_vain = ("drop_after", "torn", "empty_choices", "empty_content")
     assert stats["billed"] == stats["choices"] + sum(stats["faults"][kind] for kind in in_vain)
     assert len(list(requests(tmp_path / "ledger"))) >= stats["requests"]
     if not found["failures"]:
-        assert second == 0 and again["kept"] == 10_000
+        assert second == 0 and again["kept"] == 2_000
 
 
-@pytest.mark.slow
-def test_throughput_is_near_what_the_latency_allows(tmp_path):
-    """Less is asked for than two idle cores give, since others may be at work on them."""
-    with chat_server(latency=0.2) as server:
-        assert outcome(drive(server, tmp_path, 3200))["kept"] == 3200
-        stats = server.stats(False)
-    assert stats["max_concurrency"] == 64
-    assert stats["requests_per_second"] > 0.3 * 320
+def test_as_many_are_under_way_as_allowed_and_cost_little_of_a_core(tmp_path):
+    """64 at 200 ms are 320 a second, 3 ms of a core for each; the bound is for busy machines."""
+    with chat_server(latency=1) as server:
+        made = outcome(drive(server, tmp_path, 320))
+        assert server.stats(False)["max_concurrency"] == 64
+    assert made["kept"] == 320 and made["cpu_seconds"] / 320 < 0.02
 
 
 MEMORY = """
-import json, resource, sys
+import json, sys
 sys.path[:0] = json.loads(sys.argv[1])
 from pathlib import Path
 from asking import DRAWN, engine_of, requests_of
@@ -299,17 +297,18 @@ peaks = []
 for count in map(int, sys.argv[4:]):
     asked = (request for i in range(count) for request in requests_of(engine, [f"{count} {i}"]))
     assert sum(len(batch) for batch in engine.answer(asked, DRAWN, ())) == count
-    peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    # not getrusage's: that one begins with what the parent held when it forked
+    status = Path("/proc/self/status").read_text()
+    peaks.append(int(status.split("VmHWM:")[1].split()[0]) / 1024)
 print(json.dumps(peaks))
 """
 
 
-@pytest.mark.slow
 def test_memory_does_not_grow_with_the_number_of_records(tmp_path):
     """Of the client alone, in MB: the requests and the journal are the caller's."""
     paths = json.dumps([str(SCRIPTS), str(SCRIPTS.parent / "tests")])
     with chat_server() as server:
         command = [sys.executable, "-c", MEMORY, paths, server.address, str(tmp_path)]
-        out = subprocess.run([*command, "1000", "8000"], stdout=subprocess.PIPE, check=True).stdout
+        out = subprocess.run([*command, "500", "4000"], stdout=subprocess.PIPE, check=True).stdout
     few, many = json.loads(out)
-    assert many - few < 8
+    assert many - few < 6

@@ -52,6 +52,7 @@ LETTERS = [
     ("A.停车让行 C.鸣喇叭", "AC"),
     ("B\n解析：视线不好，应当减速。", "B"),
     ("视线不好，应当减速。\nB", "B"),
+    ("答案：A.停车让行 B.减速慢行 C.鸣喇叭 D.停车", "ABCD"),
     # nothing, or two things at once
     ("", None),
     ("不知道", None),
@@ -59,6 +60,9 @@ LETTERS = [
     ("答案是AE", None),
     ("B. 停车让行", None),
     ("停车让行选B", None),
+    ("要看得见。停车让行选A，鸣喇叭选C", "AC"),
+    ("要看得见。停车让行选A，鸣喇叭选B", None),
+    ("要看得见。停车让行；鸣喇叭选AC", "AC"),
     ("不选A", None),
     ("不是A就是B", None),
     ("A car must stop.", None),
@@ -91,6 +95,9 @@ JUDGED = [
     ("答案：B", "B"),
     ("B. 错误", "B"),
     ("A. 错误", None),
+    ("此路限速20公里。错误选B", "B"),
+    ("此路限速20公里。错误选A", None),
+    ("此路限速20公里，选A", "A"),
     ("对于这种情况要小心", None),
     ("正确还是错误？", None),
 ]
@@ -112,6 +119,19 @@ def test_judge_questions(reply, letters):
 )
 def test_numbers_and_letters_inside_words(reply, letters):
     assert option_reader(SPEEDS)(reply) == letters
+
+
+@pytest.mark.parametrize(
+    ("choices", "reply"),
+    [
+        (["选择慢行", "不能掉头", "停车"], "选择慢行；不能掉头"),
+        (["及时减速", "保持车速，不让", "应“停车”"], "及时减速；保持车速，不让"),
+        (["旅游区方向", "旅游区类别", "距离"], "旅游区方向选A；旅游区类别选B"),
+        (["应“停车”", "减速", "掉头"], "应“停车”；减速"),
+    ],
+)
+def test_options_that_have_words_of_answers_in_them(choices, reply):
+    assert option_reader(choices)(reply) == "AB"
 
 
 def test_judge_options_in_another_order():

@@ -12,7 +12,7 @@ from snaketune.code import SCRIPTS, modules_of
 ROOT = SCRIPTS.parent
 MODELS = {"loading.py"}
 """Modules that bring weights to a device."""
-WITHOUT_WEIGHTS = {"inspect_adapter", "plan"}
+WITHOUT_WEIGHTS = {"estimate", "inspect_adapter", "plan"}
 """Scripts that import them for a model's architecture alone."""
 INTERNET = {"openai", "huggingface_hub", "scrapy", "modelscope"}
 """Packages that ask addresses outside."""

@@ -100,20 +100,19 @@ def test_a_failed_response_is_null_and_a_record_without_any_is_an_error(tmp_path
     rows = records(tmp_path / "r.jsonl", 30)
     with chat_server(n="ignore", fault={"503": 0.5}, seed=4) as server:
         facts, found = ask(server, tmp_path, rows, attempts=1)
+        read = list(answer_records(rows, tmp_path / "out.jsonl", LABELS))
+        again, then = ask(server, tmp_path, rows, attempts=30)
+        made = facts["generated"] + again["generated"]
+        assert server.stats()["choices"] == made, "the failed ones, and no others"
     failed = [[response is None for response in row["responses"]] for row in found]
     assert {sum(nulls) for nulls in failed} == {0, 1, 2}
     reason = "status 503: Come again later. (1 tries)"
     assert [row["error"] for row in found] == [reason if all(f) else None for f in failed]
     assert facts["failed"] == sum(all(nulls) for nulls in failed) and facts["refused"] == 0
     assert facts["failed_responses"] == sum(sum(nulls) for nulls in failed)
-    read = list(answer_records(rows, tmp_path / "out.jsonl", LABELS))
     assert [row["error"] for row in read] == [row["error"] for row in found]
-
-    with chat_server(n="ignore", port=server.port) as server:
-        again, found = ask(server, tmp_path, rows)
-        assert server.stats()["choices"] == again["generated"], "the failed ones, and no others"
     assert again["generated"] + facts["generated"] == 58 and again["failed_responses"] == 0
-    assert all(row["error"] is None for row in found)
+    assert all(row["error"] is None for row in then)
 
 
 WITHOUT_TORCH = """
@@ -183,17 +182,16 @@ print(int(status.split("VmHWM:")[1].split()[0]) / 1024)
 """
 
 
-@pytest.mark.slow
 def test_memory_does_not_grow_much_with_the_number_of_records(tmp_path):
-    """In MB, of asking and of taking all from the journal; the server is left out."""
+    """At most 1 KB a record, of asking and of taking all from the journal; without the server."""
     paths = json.dumps([str(SCRIPTS), str(SCRIPTS.parent / "tests")])
     peaks = []
-    for count in (1_000, 100_000):
+    for count in (1_000, 20_000):
         (tmp_path / str(count)).mkdir()
         command = [sys.executable, "-c", MEMORY, paths, str(tmp_path / str(count)), str(count)]
         done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
         peaks.append(float(done.stdout))
-    assert peaks[1] < 150 and peaks[1] < 1.6 * peaks[0]
+    assert peaks[1] - peaks[0] < 19
 
 
 STUDY = {

@@ -33,7 +33,7 @@ def test_without_vllm_and_without_a_device_it_says_what_to_do(monkeypatch):
     from snaketune.engines.vllm_engine import check_vllm
 
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(UserError, match=r"vLLM is not installed here.*vllm==0\.32\.0.*sdm conda"):
+    with pytest.raises(UserError, match=r"vLLM is not installed here.*gpu\.lock.*sdm conda"):
         check_vllm()
     fake_vllm(monkeypatch, "")
     with pytest.raises(UserError, match=r"finds no device.*machine\.gpu") as raised:

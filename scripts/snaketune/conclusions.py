@@ -10,7 +10,14 @@ SYNONYMS = {
 }
 """Other words for the labels of the yesorno study."""
 
-MARKER = re.compile(r"结论[*_”’」】\s]*(?:[：:]|应为|应是|为|是)")
+HEADING = (
+    r"^[ \t]*(?:#{1,6}[ \t]*)?(?:\*\*|__|【)?(?:[\d一二三四五六七八九十]+[.、．)）][ \t]*)?"
+    r"(?:最终|综合|判断)?结论(?:\*\*|__|】)?[ \t]*#*[ \t]*\r?$"
+)
+MARKER = re.compile(
+    rf"结论[*_”’」】\s]*(?:[：:]|应为|应是|为|是)|【(?:最终)?结论】|{HEADING}", re.MULTILINE
+)
+"""What opens the conclusion: 结论： and the like, or 结论 as a heading."""
 WEAK_MARKER = re.compile(
     r"(?:^|(?<=[，,；;。.！!\s]))(?:因此|所以|综上(?:所述)?|总之|由此可见|可见|故|最终)"
     r"|(?:答案|判断|判定)[*_\s]*(?:[：:]|为|是)"
@@ -56,11 +63,11 @@ def conclusion_reader(
 ) -> Reader:
     """A function from a reply's text to the label that it concludes, None where it concludes none.
 
-    The conclusion is the sentence behind the last 结论：, or else behind the last 因此, 所以, 综上
-    and the like; a reply without either counts only if it is one short sentence. In it a label at
-    the beginning decides, otherwise the last one. 不, 并非, 不完全 and so on before a label turn it
-    round, twice turn it back; a denial of another form concludes nothing. Nor does "A or B", nor
-    whether, nor a reply that breaks off at 结论：.
+    The conclusion is the sentence behind the last 结论： (or heading 结论), or else behind the last
+    因此, 所以, 综上 and the like; a reply without either counts only if it is one short sentence.
+    In it a label at the beginning decides, otherwise the last one. 不, 并非, 不完全 and so on
+    before a label turn it round, twice turn it back; a denial of another form concludes nothing.
+    Nor does "A or B", nor whether, nor a reply that breaks off at 结论：.
 
     Args:
         negative, positive: the two labels.

@@ -2,13 +2,14 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import compress
 from pathlib import Path
 
 from snaketune.conclusions import conclusion_reader
 from snaketune.errors import UserError
-from snaketune.files import read_jsonl, write_json, write_jsonl
+from snaketune.files import json_line, read_jsonl, whole, write_json
 from snaketune.prompts import REASONING
 from snaketune.teachers import Reply, Settings, Teacher, teacher_of, two_labels
 from snaketune.teaching import reject_reason
@@ -36,8 +37,10 @@ class Outcome:
         """Whether a further text may help: the last one is there and was refused."""
         return not self.kept and ERROR not in self.reasons
 
-    def taught(self) -> dict:
-        """The record with the text that was kept."""
+    def row(self) -> dict:
+        """The record with the text that was kept, or the row of a rejected record."""
+        if not self.kept:
+            return self._rejected()
         fields = {**self.record["fields"], REASONING: self.replies[-1].text}
         return {**self.record, "fields": fields}
 
@@ -46,8 +49,7 @@ class Outcome:
         """Why the record is rejected: by its last text, or because there is none."""
         return next((reason for reason in reversed(self.reasons) if reason != ERROR), ERROR)
 
-    def rejected(self) -> dict:
-        """The row of a rejected record."""
+    def _rejected(self) -> dict:
         pairs = zip(self.replies, self.reasons, strict=True)
         texts = [{"text": r.text, "reason": why} for r, why in pairs if why != ERROR]
         errors = [reply.error for reply in self.replies if reply.error]
@@ -85,42 +87,69 @@ def distill(
         UserError: labels that the checks do not know, or the endpoint's; all that was answered is
             in the journal then.
     """
-    rows = list(read_jsonl(records))
-    labelled = [row for row in rows if row["label"] is not None]
-    check = _check_of(settings, labelled)
-    teacher = teacher_of(settings, journal, ledger)
-    outcomes = _write_and_check(teacher, labelled, check)
-    kept = write_jsonl(out, (one.taught() for one in outcomes if one.kept))
-    write_jsonl(rejected, (one.rejected() for one in outcomes if not one.kept))
-    reasons = Counter(one.reason for one in outcomes if not one.kept)
-    texts = Counter(why for one in outcomes for why in one.reasons if why)
-    found = {
-        "teacher": teacher.name,
-        "verify": settings.distill.verify,
-        "records": len(rows),
-        "without_label": len(rows) - len(labelled),
-        "kept": kept,
-        "rejected": dict(sorted(reasons.items())),
-        "refused_texts": dict(sorted(texts.items())),
-        "attempts": _histogram(len(one.replies) for one in outcomes),
-        **teacher.facts(),
-    }
+    check = _check_of(settings, _labelled(records))
+    counts, texts, reasons, attempts = (Counter() for _ in range(4))
+    with teacher_of(settings, journal, ledger) as teacher:
+        _ask(teacher, records, check)
+        with (
+            whole(out) as kept,
+            whole(rejected) as left,
+            kept.open("wb") as good,
+            left.open("wb") as bad,
+        ):
+            for record in read_jsonl(records):
+                counts["records"] += 1
+                if record["label"] is None:
+                    continue
+                one = _outcome(teacher, record, check)
+                (good if one.kept else bad).write(json_line(one.row()) + b"\n")
+                counts["kept" if one.kept else "rejected"] += 1
+                reasons.update([] if one.kept else [one.reason])
+                texts.update(why for why in one.reasons if why)
+                attempts[len(one.replies)] += 1
+        found = {
+            "teacher": teacher.name,
+            "verify": settings.distill.verify,
+            "records": counts["records"],
+            "without_label": counts["records"] - attempts.total(),
+            "kept": counts["kept"],
+            "rejected": dict(sorted(reasons.items())),
+            "refused_texts": dict(sorted(texts.items())),
+            "attempts": {str(count): times for count, times in sorted(attempts.items())},
+            **teacher.facts(),
+        }
     write_json(metrics, found)
     _say(found)
     return found
 
 
-def _write_and_check(teacher: Teacher, records: list[dict], check: Check) -> list[Outcome]:
-    outcomes = [Outcome(record) for record in records]
+def _labelled(records: Path) -> Iterator[dict]:
+    """The records that have a label; they are read anew each time, so that many take no memory."""
+    return (record for record in read_jsonl(records) if record["label"] is not None)
+
+
+def _ask(teacher: Teacher, records: Path, check: Check) -> None:
+    """Let the teacher write, round by round, for the records whose texts were refused so far."""
+    waits = bytearray(b"\1" * sum(1 for _ in _labelled(records)))
     for index in range(teacher.attempts):
-        waiting = [one for one in outcomes if one.goes_on]
-        if not waiting:
+        if index:
+            for place, record in enumerate(_labelled(records)):
+                waits[place] = waits[place] and _outcome(teacher, record, check, index).goes_on
+        if not any(waits):
             break
-        replies = teacher.write([one.record for one in waiting], index)
-        for one, reply in zip(waiting, replies, strict=True):
-            one.replies.append(reply)
-            one.reasons.append(ERROR if reply.text is None else check(reply, one.record))
-    return outcomes
+        teacher.ask(lambda: compress(_labelled(records), waits), index)
+
+
+def _outcome(teacher: Teacher, record: dict, check: Check, attempts: int | None = None) -> Outcome:
+    """What the first texts of a teacher for a record come to; None: all that there are."""
+    one = Outcome(record)
+    for index in range(teacher.attempts if attempts is None else attempts):
+        if not one.goes_on:
+            break
+        reply = teacher.reply(record, index)
+        one.replies.append(reply)
+        one.reasons.append(ERROR if reply.text is None else check(reply, record))
+    return one
 
 
 def _check_of(settings: Settings, records: Iterable[dict]) -> Check:
@@ -140,11 +169,6 @@ def _check_of(settings: Settings, records: Iterable[dict]) -> Check:
         return TRUNCATED if reply.truncated else reject_reason(reply.text, record, read, longest)
 
     return check
-
-
-def _histogram(values: Iterable[int]) -> dict[str, int]:
-    """{number: how often}, for JSON."""
-    return {str(value): count for value, count in sorted(Counter(values).items())}
 
 
 def _say(found: dict) -> None:

@@ -15,8 +15,13 @@ ADAPTER_BYTES = 16
 """A trained weight in float32, its gradient, Adam's two moments."""
 CONTEXT_GB = 0.8
 """What CUDA and its libraries hold before a model is loaded."""
-TRAINING_MFU, PREFILL_MFU, DECODE_BANDWIDTH = 0.35, 0.4, 0.3
-"""Shares of a card's arithmetic and bandwidth that runs were seen to reach (README, "GPUs")."""
+ARITHMETIC, BANDWIDTH = 0.4, 0.5
+"""Shares of a card's arithmetic and bandwidth that large enough steps reach."""
+BLOCK_SECONDS, MATRIX_SECONDS = 3.5e-3, 1.0e-3
+"""What starting the kernels of a block takes, and of each adapted matrix more, on the way there and
+back: short batches are bound by it. Both fit runs of an 8B model on an H200 within a third."""
+SHARED_INPUTS = {"q_proj": "qkv", "k_proj": "qkv", "v_proj": "qkv", "gate_proj": "gate_up",
+                 "up_proj": "gate_up"}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -42,23 +47,34 @@ def weights_bytes(shape: Shape, dtype: str, quantization: Quantization | None) -
 def activation_bytes(shape: Shape, adapter: Adapter) -> float:
     """Memory that a token's way through the blocks leaves for the way back.
 
-    Per block: what its norms, attention, gate and products keep, in 16 bits; the norms' float32
-    copies; for each adapted matrix its input once more, and a mask where there is dropout. With
-    gradient checkpointing a block keeps its input alone, and one block at a time all of this.
+    Frozen matrices keep nothing. Per block: the norms' float32 inputs; queries, keys, values and
+    their mixture, gate, product and its factor in 16 bits; the input of each adapted matrix once
+    (q, k and v share theirs), or with dropout a masked one and the mask for each. With gradient
+    checkpointing a block keeps its input alone, and one block at a time all of this.
     """
-    width = shape.hidden_of_attention
-    kept = 2 * (6 * shape.hidden + 2 * width + 2 * shape.key_values + 4 * shape.intermediate)
-    kept += 4 * 2 * shape.hidden
-    adapted = sum(
-        rows
-        for name, (rows, _) in shape.linear.items()
-        if adapter.lora.target_modules == "all-linear"
-        or name.rpartition(".")[2] in adapter.lora.target_modules
-    )
-    kept += (2 + 5 * (adapter.lora.lora_dropout > 0)) * adapted / shape.layers
+    width = shape.attention
+    kept = 2 * 4 * shape.hidden + 2 * (2 * width + 2 * shape.key_values + 3 * shape.intermediate)
+    if shape.norms_of_heads:
+        kept += 4 * (width + shape.key_values)
+    inputs = {}
+    for name in adapted(shape, adapter):
+        source = name if adapter.lora.lora_dropout else _shared_input(name)
+        inputs[source] = shape.linear[name][0]
+    kept += (3 if adapter.lora.lora_dropout else 2) * sum(inputs.values()) / shape.layers
     if adapter.training.gradient_checkpointing:
         return shape.layers * 2 * shape.hidden + kept
     return shape.layers * kept
+
+
+def adapted(shape: Shape, adapter: Adapter) -> list[str]:
+    """Names of the matrices that an adapter sits on."""
+    wanted = adapter.lora.target_modules
+    return [n for n in shape.linear if wanted == "all-linear" or n.rpartition(".")[2] in wanted]
+
+
+def _shared_input(name: str) -> str:
+    block, _, kind = name.rpartition(".")
+    return f"{block}.{SHARED_INPUTS.get(kind, kind)}"
 
 
 def training_estimate(shape: Shape, adapter: Adapter, tokens: Tokens, devices: int = 1) -> dict:
@@ -81,6 +97,10 @@ def training_estimate(shape: Shape, adapter: Adapter, tokens: Tokens, devices: i
     if training.max_steps > 0:
         steps, epochs = training.max_steps, training.max_steps * a_step / rows
     trainable = shape.lora(adapter.lora.r, adapter.lora.target_modules)
+    passes = 3 if training.gradient_checkpointing else 2
+    matrices = len(adapted(shape, adapter)) / shape.layers
+    batches = math.ceil(rows * epochs / batch / devices)
+    starts = batches * shape.layers * (BLOCK_SECONDS + MATRIX_SECONDS * matrices)
     logits = in_batch * scored * shape.vocabulary * (2 * BYTES["float32"] + 2 * 2)
     memory = {
         "weights": weights_bytes(shape, adapter.dtype, adapter.quantization),
@@ -95,8 +115,8 @@ def training_estimate(shape: Shape, adapter: Adapter, tokens: Tokens, devices: i
         "trainable_parameters": trainable,
         "memory_gb": {name: round(size / 1e9, 2) for name, size in memory.items()},
         "peak_gb": round(sum(memory.values()) / 1e9, 1),
-        "flops": trained * training_flops(shape, tokens.mean, scored),
-        "passes": 3 if training.gradient_checkpointing else 2,
+        "flops": trained * training_flops(shape, tokens.mean, scored) * passes / 2,
+        "starting_seconds": starts * passes / 2,
     }
 
 
@@ -110,9 +130,14 @@ def training_flops(shape: Shape, context: float, scored: float) -> float:
 
 
 def answering_estimate(
-    shape: Shape, dtype: str, quantization: Quantization | None, sampling: Sampling, asked: Tokens
-) -> dict:
-    """What the answers to a split take, each as long as it may get."""
+    shape: Shape, dtype: str, quantization: Quantization | None, sampling: Sampling, asked: Tokens,
+    each_layer_starts: bool = True,
+) -> dict:  # fmt: skip
+    """What the answers to a split take, each as long as it may get.
+
+    `each_layer_starts`: the engine starts each block's kernels one by one, as transformers does;
+    vLLM replays them from a graph.
+    """
     replies = asked.records * sampling.responses_per_record
     at_once = min(sampling.batch_size, replies)
     length = asked.longest + sampling.max_new_tokens
@@ -126,16 +151,15 @@ def answering_estimate(
         "peak_gb": round((weights + cache) / 1e9, 1),
         "flops": replies * asked.mean * shape.forward_flops(asked.mean / 2, 0),
         "bytes_read": steps * (weights + cache / 2),
+        "starting_seconds": steps * shape.layers * BLOCK_SECONDS if each_layer_starts else 0,
     }
 
 
 def hours(estimate: dict, card: Card, devices: int = 1) -> float:
-    """Hours of each device, at the shares of its arithmetic and bandwidth that were seen."""
-    passes = estimate.get("passes")
-    share = TRAINING_MFU * 2 / passes if passes else PREFILL_MFU
-    seconds = estimate["flops"] / (card.bf16_tflops * 1e12 * share * devices)
-    read = estimate.get("bytes_read", 0) / (card.bandwidth_gb_s * 1e9 * DECODE_BANDWIDTH)
-    return (seconds + read) / 3600
+    """Hours on each of the devices."""
+    seconds = estimate["flops"] / (card.bf16_tflops * 1e12 * ARITHMETIC * devices)
+    seconds += estimate.get("bytes_read", 0) / (card.bandwidth_gb_s * 1e9 * BANDWIDTH)
+    return (seconds + estimate["starting_seconds"]) / 3600
 
 
 def utilisation(flops_per_token: float, tokens_per_second: float, card: Card, n: int) -> float:

@@ -16,16 +16,13 @@ from snaketune.files import read_jsonl, write_json
 from snaketune.folders import adapter_digest, publish, read_source
 from snaketune.prompts import encode, render
 from snaketune.recipe import Recipe, read_recipe, recipe_hash
+from snaketune.rounding import ROUNDINGS, other_sums
 
 log = logging.getLogger(__name__)
 
 TOLERANCE = {"float32": 1e-4, "float16": 1e-2, "bfloat16": 5e-2}
 """Largest mean difference of logits, in standard deviations, that rounding of the merged weights
 explains; a wrong base or a wrong scale differs by about as much as the adapter does."""
-
-ROUNDINGS = 3
-"""In a deep model rounding adds up to more: so many times what another order of the same sums in
-its attention makes of its logits is allowed too. Merged weights were seen to reach 1.4 times."""
 
 PARITY_PROMPTS = 32
 
@@ -60,7 +57,8 @@ def merge(
     unmerged = loading.load_adapter(loading.load_base(source, recipe), adapter)
     expected = [_logits(unmerged, ids) for ids in texts]
     coarsest = _coarsest_dtype(recipe)
-    rounding = compare_logits(expected, _logits_by_other_sums(unmerged, texts), coarsest)
+    with other_sums(unmerged.get_base_model()):
+        rounding = compare_logits(expected, [_logits(unmerged, ids) for ids in texts], coarsest)
     merged = _merge_weights(unmerged, source, recipe, adapter)
     parity = compare_logits(expected, [_logits(merged, ids) for ids in texts], coarsest)
     parity["rounding"] = in_deviations(rounding)
@@ -115,16 +113,6 @@ def _logits(model: torch.nn.Module, ids: list[int]) -> torch.Tensor:
     """Logits of one text, [tokens, vocabulary], float32 on the CPU."""
     row = torch.tensor([ids], device=model.device)
     return model(input_ids=row, use_cache=False).logits[0].float().cpu()
-
-
-def _logits_by_other_sums(unmerged: torch.nn.Module, texts: list[list[int]]) -> list[torch.Tensor]:
-    """The logits again, with another attention kernel: they differ by rounding alone."""
-    model = unmerged.get_base_model()
-    own = model.config._attn_implementation
-    model.set_attn_implementation("sdpa" if own == "eager" else "eager")
-    logits = [_logits(unmerged, ids) for ids in texts]
-    model.set_attn_implementation(own)
-    return logits
 
 
 def in_deviations(differences: dict) -> float:

@@ -35,13 +35,13 @@ STATED = re.compile(
 LISTED = re.compile(r"(?:^|(?<=[\s;,。、(\[【]))([A-P])\s*[.:)\]】、]\s*")
 """A letter that begins an option told in full, as in a list of several."""
 MARKER = re.compile(
-    r"(?:答案|结论|故选|应选|应该选|选择|选项|\banswers?\b)[*_\s]*(?:应该|应当|应)?(?:是|为|\bis\b|\bare\b)?"
+    r"(?:答案|结论|故选|应[该当]?选择?|选择|选项|\banswers?\b)[*_\s]*(?:应该|应当|应)?(?:是|为|\bis\b|\bare\b)?"
     r"[*_\s]*[:=]?[*_\s]*",
     re.IGNORECASE,
 )
 """What opens the answer of a reply that says more; the last one counts."""
 CHOSEN = re.compile(
-    rf"(?<![不别勿])(?<!不[能可该])选\s*[(\[【“\"]*(?P<letters>{LETTER_SET})(?![A-Za-z0-9])[)\]】”\"]*"
+    rf"(?<![不勿])(?<!^别)(?<![^类分区性级特]别)(?<!不[能可该])选\s*[(\[【“\"]*(?P<letters>{LETTER_SET})(?![A-Za-z0-9])[)\]】”\"]*"
 )
 """Letters behind 选, as in 停车选A."""
 SMALL = re.compile(rf"[a-h](?:{SEPARATOR}+[a-h])*")
@@ -120,20 +120,24 @@ def _set(letters: str) -> str:
 def option_reader(choices: Sequence[str]) -> Reader:
     """A function from a reply's text to the letters that it picks of these options, else None.
 
-    Looked at are, in this order and up to the first that picks something: what stands behind the
-    last 答案, 故选, answer and the like; the whole reply; its first line; its last line; letters
-    behind 选. A part picks options by letters alone (AC, A、C, a), by letters with texts behind
-    them, by texts alone, or, where they are 正确 and 错误, by words and signs that mean them.
-    Last of all a reply of one line picks the only option whose text it has and does not deny.
+    Looked at are, in this order and up to the first that picks something: the whole reply, where
+    it is nothing but letters or texts; what stands behind the last 答案, 故选, answer and the like;
+    the whole reply again; its first line; its last line; letters behind 选. A part picks options by
+    letters alone (AC, A、C, a), by letters with texts behind them, by texts alone, or, where they
+    are 正确 and 错误, by words and signs that mean them. Last of all a reply of one line picks the
+    only option whose text it has and does not deny.
 
     Nothing is picked (None) by a letter that no option has, a letter beside another option's text,
-    and a mere repetition of all options with their letters. Letters inside words (C1, ABS) count
-    as nothing.
+    and a repetition of all options with their letters that no 答案 introduces: untuned models
+    repeat what they are asked. Letters inside words (C1, ABS) count as nothing.
     """
     picks = _Picks(choices)
 
     def read(text: str) -> str | None:
         reply = form(text)
+        found = picks.whole(reply)
+        if found is not None:
+            return found or None
         for part, answers in _parts(reply):
             found = picks.of(part, answers)
             if found is not None:
@@ -171,21 +175,31 @@ class _Picks:
         longest = sorted(self.by_text, key=len, reverse=True)
         one = "|".join(map(re.escape, longest)) or "(?!)"
         # atomic, since a reply may repeat texts of which one begins another
-        self.all_texts = re.compile(rf"(?>(?>{one})[\s;,、。和与及]*+)++")
-        self.one_text = re.compile("|".join(map(_word, longest)) or "(?!)")
+        marks = f"[{re.escape(EDGES)}、]*+"
+        self.all_texts = re.compile(rf"(?>(?>{one}){marks}(?:[和与及]{marks}(?={one}))?+)++")
+        words = "|".join(map(_word, longest)) or "(?!)"
+        self.one_text, self.last_text = re.compile(words), re.compile(f"(?:{words})$")
         self.judged = _judging() if set(texts) == set(JUDGE_OPTIONS) else None
+
+    def whole(self, part: str, answers: bool = False) -> str | None:
+        """What a part picks that has nothing besides."""
+        text = _bare(part)
+        for found in (self._bare_letters(text), self._texts(text), self._list(text, answers)):
+            if found is not None:
+                return found
+        return self.chosen(text) if self._texts(_bare(CHOSEN.sub(" ", text))) else None
 
     def of(self, part: str, answers: bool) -> str | None:
         """What a part picks; one that is said to hold the answer may go on in prose."""
+        found = self.whole(part, answers)
+        if found is not None:
+            return found
         text = _bare(part)
-        for find in (self._bare_letters, self._texts, self._list):
-            found = find(text)
-            if found is not None:
-                return found
         found = self._stated(text, answers)
         if found is None and self.judged:
-            meant = self.judged(text)
-            return self.by_text[meant] if meant else None
+            meant, letters = self.judged(text), self.chosen(text)
+            said = self.by_text[meant] if meant else None
+            return said if letters in (None, said) else letters if said is None else ""
         return self.mentioned(text) if found is None and answers else found
 
     def _bare_letters(self, text: str) -> str | None:
@@ -201,7 +215,7 @@ class _Picks:
         found = {self.by_text[match.group()] for match in self.one_text.finditer(text)}
         return "".join(sorted(found)) or None
 
-    def _list(self, text: str) -> str | None:
+    def _list(self, text: str, answers: bool) -> str | None:
         """Several options, each with its letter."""
         marks = list(LISTED.finditer(text))
         if len(marks) < 2 or text[: marks[0].start()].strip(EDGES):
@@ -214,8 +228,8 @@ class _Picks:
         if None in (said for _, said in told):
             return None
         letters = _set("".join(letter for letter, _ in told))
-        clear = all(letter == said for letter, said in told) and letters != self.letters
-        return letters if clear else ""
+        repeats = letters == self.letters and not answers
+        return "" if repeats or any(letter != said for letter, said in told) else letters
 
     def _stated(self, text: str, answers: bool) -> str | None:
         match = STATED.fullmatch(text)
@@ -231,9 +245,14 @@ class _Picks:
 
     def chosen(self, reply: str) -> str | None:
         """By the letters behind 选, which other options' texts beside them contradict."""
-        found = _set("".join(match["letters"] for match in CHOSEN.finditer(reply)))
+        matches = list(CHOSEN.finditer(reply))
+        found = _set("".join(match["letters"] for match in matches))
         said = self._texts(_bare(CHOSEN.sub(" ", reply)))
-        return None if not found else "" if said and said != found else self._known(found)
+        clear = not said or said == found
+        for match in matches:
+            text = self.last_text.search(_bare(reply[: match.start()]))
+            clear &= not text or self.by_text[text.group()] in match["letters"]
+        return None if not found else self._known(found) if clear else ""
 
     def mentioned(self, text: str) -> str | None:
         """The one option whose text stands in a sentence that does not deny it."""

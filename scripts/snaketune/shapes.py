@@ -30,10 +30,13 @@ class Shape:
     layers: int
     hidden: int
     intermediate: int
-    heads: int
     key_values: int
     """Width of keys, and of values, of one token and layer."""
     vocabulary: int
+    attention: int
+    """Width of all heads of a layer together."""
+    norms_of_heads: bool
+    """Queries and keys have norms of their own, as in Qwen3."""
 
     @property
     def blocks(self) -> int:
@@ -55,14 +58,8 @@ class Shape:
             context: tokens that it looks at, itself among them, on average.
             scored: share of tokens whose logits are computed.
         """
-        attention = 2 * self.layers * (self.hidden_of_attention * context)
+        attention = 2 * self.layers * (self.attention * context)
         return 2 * (self.blocks + attention + self.head * scored)
-
-    @property
-    def hidden_of_attention(self) -> int:
-        """Width of all heads of a layer together."""
-        name = next((n for n in self.linear if n.endswith(("q_proj", "c_attn"))), None)
-        return self.linear[name][1] if name and name.endswith("q_proj") else self.hidden
 
 
 def shape_of(config: PretrainedConfig) -> Shape:
@@ -80,9 +77,10 @@ def shape_of(config: PretrainedConfig) -> Shape:
         layers=config.num_hidden_layers,
         hidden=config.hidden_size,
         intermediate=config.intermediate_size,
-        heads=heads,
         key_values=(getattr(config, "num_key_value_heads", None) or heads) * width,
         vocabulary=config.vocab_size,
+        attention=heads * width,
+        norms_of_heads=any(name.endswith("q_norm") for name, _ in model.named_modules()),
     )
 
 

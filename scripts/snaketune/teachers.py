@@ -2,12 +2,13 @@
 
 import logging
 from collections import Counter
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from tqdm import tqdm
-
+from snaketune.bars import Bar
 from snaketune.config.common import Name, Strict
 from snaketune.config.data import Distill
 from snaketune.config.services import Endpoint
@@ -46,15 +47,20 @@ class Reply:
     error: str | None = None
 
 
-class Teacher(Protocol):
+class Teacher(AbstractContextManager, Protocol):
     """Writes texts for records."""
 
     name: str
     attempts: int
     """How many texts for one record may differ."""
 
-    def write(self, records: list[dict], index: int) -> list[Reply]:
-        """The text number `index`, from 0, for each record."""
+    def ask(self, records: Callable[[], Iterable[dict]], index: int) -> None:
+        """Have the text number `index`, from 0, written for records, which are read more than
+        once."""
+        ...
+
+    def reply(self, record: dict, index: int) -> Reply:
+        """That text for one record."""
         ...
 
     def facts(self) -> dict:
@@ -70,8 +76,17 @@ class ByRules:
     def __init__(self, settings: Settings):
         self._write = RulesTeacher(*two_labels(settings.labels), settings.distill.max_chars)
 
-    def write(self, records: list[dict], index: int) -> list[Reply]:
-        return [Reply(self._write(record)) for record in records]
+    def __enter__(self) -> "ByRules":
+        return self
+
+    def __exit__(self, *error) -> None:
+        pass
+
+    def ask(self, records: Callable[[], Iterable[dict]], index: int) -> None:
+        pass
+
+    def reply(self, record: dict, index: int) -> Reply:
+        return Reply(self._write(record))
 
     def facts(self) -> dict:
         return {"model": None, "served_models": {}}
@@ -89,57 +104,74 @@ class Served:
         self.attempts = settings.distill.attempts if settings.distill.sampling.temperature else 1
         about = {"purpose": "distill", "study": settings.study, "dataset": settings.dataset}
         self.engine = OpenAIEngine(self.name, settings.endpoint, ledger, about)
-        self.journal = journal_folder(journal, self.engine.model_sha256)
-        self.bought = 0
-        self._used: dict[str, dict] = {}
+        self._done = Journal(journal_folder(journal, self.engine.model_sha256))
+        self._failures: dict[str, str] = {}
+        self._used: set[bytes] = set()
+        self._sums: Counter[str] = Counter()
+        self._models: Counter[str] = Counter()
 
-    def request(self, record: dict, index: int) -> Request:
-        """What is asked for a record's text number `index`."""
+    def __enter__(self) -> "Served":
+        return self
+
+    def __exit__(self, *error) -> None:
+        self._done.close()
+
+    def _request(self, record: dict, index: int) -> Request:
         messages = self.engine.encode(render_for_teacher(self.distill.prompt, record))
         (request,) = requests_for(
             self.engine, messages, self.distill.sampling, range(index, index + 1)
         )
         return request
 
-    def write(self, records: list[dict], index: int) -> list[Reply]:
-        requests = [self.request(record, index) for record in records]
-        keys = {request.key for request in requests}
-        with Journal(self.journal) as done:
-            missing = sum(key not in done for key in keys)
-            if missing:
-                self.engine.load()
-                log.info("Text %d: %d to ask %s for.", index + 1, missing, self.name)
-            title = f"{self.name}, text {index + 1}"
-            known = len(keys) - missing
-            with tqdm(total=len(keys), initial=known, desc=title, unit="text") as bar:
-                for batch in self.engine.answer(requests, self.distill.sampling, done):
-                    done.add({key: response.as_dict() for key, response in batch.items()})
-                    self.bought += len(batch)
-                    bar.update(len(batch))
-            self._used |= {key: done[key] for key in keys if key in done}
-        return [self._reply(request.key) for request in requests]
+    def ask(self, records: Callable[[], Iterable[dict]], index: int) -> None:
+        keys = {bytes.fromhex(self._request(record, index).key) for record in records()}
+        known, wanted = sum(key.hex() in self._done for key in keys), len(keys)
+        del keys
+        if known == wanted:
+            return
+        self.engine.load()
+        log.info("Text %d: %d to ask %s for.", index + 1, wanted - known, self.name)
+        title = f"{self.name}, text {index + 1}"
+        requests = (self._request(record, index) for record in records())
+        with Bar(total=wanted, initial=known, desc=title, unit="text") as bar:
+            for batch in self.engine.answer(requests, self.distill.sampling, self._done):
+                self._done.add({key: response.as_dict() for key, response in batch.items()})
+                self._sums["bought"] += len(batch)
+                bar.update(len(batch))
+        self._failures |= self.engine.failures
 
-    def _reply(self, key: str) -> Reply:
-        if key not in self._used:
-            return Reply(None, error=self.engine.failures.get(key, "no answer"))
-        response = self._used[key]
+    def reply(self, record: dict, index: int) -> Reply:
+        key = self._request(record, index).key
+        if key not in self._done:
+            return Reply(None, error=self._failures.get(key, "no answer"))
+        response = self._done[key]
+        self._count(key, response)
         return Reply(response["text"].strip(), response["finish_reason"] == "length")
+
+    def _count(self, key: str, response: dict) -> None:
+        """Count a text that is used, once."""
+        name = bytes.fromhex(key)[:16]
+        if name not in self._used:
+            self._used.add(name)
+            self._models[response["served_model"]] += 1
+            for part in ("prompt_tokens", "tokens"):
+                self._sums[part] += response[part]
 
     def facts(self) -> dict:
         """Tokens and money are those of all texts used here, whenever they were bought."""
         from snaketune.chat.budget import cost
         from snaketune.chat.wire import Usage
 
-        used = self._used.values()
-        prompt = sum(response["prompt_tokens"] for response in used)
-        completion = sum(response["tokens"] for response in used)
+        prompt, completion, bought = (
+            self._sums[part] for part in ("prompt_tokens", "tokens", "bought")
+        )
         money = cost(self.endpoint.price, Usage(prompt, completion, estimated=False))
         return {
             "model": self.endpoint.model,
-            "served_models": dict(Counter(response["served_model"] for response in used)),
+            "served_models": dict(self._models),
             "sampling": self.distill.sampling.model_dump(),
-            "from_journal": len(used) - self.bought,
-            "bought": self.bought,
+            "from_journal": len(self._used) - bought,
+            "bought": bought,
             "prompt_tokens": prompt,
             "completion_tokens": completion,
             "cost": money,

@@ -196,9 +196,8 @@ def check_vllm() -> str:
     """
     if importlib.util.find_spec("vllm") is None:
         raise UserError(
-            "engine vllm: vLLM is not installed here. Install it beside what requirements.lock "
-            "names (pip install vllm==0.32.0), run Snakemake with --sdm conda, or set engine: "
-            "transformers."
+            "vLLM is not installed here. Install requirements-gpu.lock, which has it, run Snakemake "
+            "with --sdm conda, or set engine: transformers."
         )
     # in this process, so that nothing outlives it; and no word to its makers
     os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
@@ -210,7 +209,7 @@ def check_vllm() -> str:
 
     if not current_platform.device_type:
         raise UserError(
-            "engine vllm: vLLM finds no device to compute on. Give the job a GPU "
+            "vLLM finds no device to compute on. Give the job a GPU "
             "(machine.gpu in the config, --resources gpu=1), or set engine: transformers.",
             exit_code=TEMPORARY,
         )

@@ -1,0 +1,1 @@
+"""Trainings described for other programs, taken over as studies."""

@@ -1,0 +1,52 @@
+# the nli study's two commands, as started on four cards
+/opt/LLaMA-Factory/src/train.py \
+--stage sft \
+--do_train \
+--use_fast_tokenizer \
+--model_name_or_path /models/Qwen2.5/3B-Instruct \
+--dataset alpaca_mnli_train \
+--template qwen \
+--finetuning_type lora \
+--lora_target q_proj,v_proj \
+--output_dir /models/lora/mnli-1epochs \
+--overwrite_cache \
+--overwrite_output_dir \
+--warmup_steps 100 \
+--weight_decay 0.1 \
+--per_device_train_batch_size 4 \
+--gradient_accumulation_steps 4 \
+--ddp_timeout 9000 \
+--learning_rate 5e-6 \
+--lr_scheduler_type cosine \
+--logging_steps 1 \
+--cutoff_len 4096 \
+--save_steps 1000 \
+--plot_loss \
+--num_train_epochs 1 \
+--bf16
+
+/opt/LLaMA-Factory/src/train.py \
+--stage sft \
+--do_train \
+--use_fast_tokenizer \
+--model_name_or_path /models/Qwen2.5/3B-Instruct \
+--dataset alpaca_rte_train \
+--template qwen \
+--finetuning_type lora \
+--lora_target q_proj,v_proj \
+--output_dir /models/lora/rte-10epochs \
+--overwrite_cache \
+--overwrite_output_dir \
+--warmup_steps 20 \
+--weight_decay 0.1 \
+--per_device_train_batch_size 4 \
+--gradient_accumulation_steps 4 \
+--ddp_timeout 9000 \
+--learning_rate 5e-6 \
+--lr_scheduler_type cosine \
+--logging_steps 1 \
+--cutoff_len 4096 \
+--save_steps 50 \
+--plot_loss \
+--num_train_epochs 10 \
+--bf16

@@ -196,8 +196,8 @@ def check_vllm() -> str:
     """
     if importlib.util.find_spec("vllm") is None:
         raise UserError(
-            "vLLM is not installed here. Install requirements-gpu.lock, which has it, run Snakemake "
-            "with --sdm conda, or set engine: transformers."
+            "vLLM is not installed here. Install requirements-gpu.lock, which has it, run "
+            "Snakemake with --sdm conda, or set engine: transformers."
         )
     # in this process, so that nothing outlives it; and no word to its makers
     os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")

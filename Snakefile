@@ -19,6 +19,7 @@ if "studies" not in config:
 include: "rules/common.smk"
 include: "rules/slices.smk"
 include: "rules/slices_of_results.smk"
+include: "rules/slices_of_pages.smk"
 include: "rules/sessions.smk"
 include: "rules/slices_of_plan.smk"
 
@@ -64,6 +65,7 @@ rule all:
     default_target: True
     input:
         [results_of(study) for study in STUDIES],
+        "<results>/index.html",
 
 
 # One target a study, so that `snakemake weather` is a command.

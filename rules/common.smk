@@ -263,6 +263,7 @@ def results_of(study):
         made += [f"mmlu/{model}.json" for model in settings["mmlu"]["models"]]
         made += [f"mmlu.{kind}" for kind in ("csv", "md", "html")]
     made += ["spending.csv", "spending.html"] if pays(study) else []
+    made += ["overview.html", "answers.html"]
     bases = {a["base"] for a in adapters.values()}
     bases |= {model["base"] for model in asked.values() if model["base"]}
     return [f"<results>/bases/{base}/source.json" for base in sorted(bases)] + [

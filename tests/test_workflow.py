@@ -106,6 +106,7 @@ def test_new_scoring_code_scores_again_and_generates_nothing(changed):
         "score_nli",
         "score_yesorno",
         "score_logic",
+        "score_jiakao",
         "draw_votes",
         "tabulate_votes",
         "compare_models",
@@ -181,6 +182,7 @@ def test_light_jobs_do_not_import_torch(changed, tmp_path):
     late += ("score_yesorno", "score_logic", "draw_votes", "tabulate_votes", "write_submission")
     late += ("compare_models", "tabulate_scores", "draw_accuracy", "draw_grid", "draw_loss")
     late += ("describe_study", "browse_answers", "summarise")
+    late += ("score_jiakao", "show_duplicates", "tabulate_mmlu")
     changed.snakemake("--cores", "all", "--forcerun", *late, **trapped)
     printed = fresh.snakemake("--cores", "all", "--until", "merge_adapter", fails=True, **trapped)
     assert "torch was imported" in printed
@@ -190,7 +192,7 @@ def test_two_runs_agree_byte_for_byte(demo, tmp_path_factory):
     again = Project.copied(tmp_path_factory.mktemp("again"))
     again.snakemake("--cores", "all")
     kinds = ("data/**/*.jsonl", "*/*/*.safetensors", "predictions/**/*.jsonl", "accuracy.csv")
-    for study in ("weather", "nli", "yesorno", "logic"):
+    for study in ("weather", "nli", "yesorno", "logic", "jiakao"):
         first = hashes(demo, *kinds, study=study)
         assert len(first) > 8
         assert hashes(again, *kinds, study=study) == first

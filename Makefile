@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export OMP_NUM_THREADS ?= 1
 export PYTHONHASHSEED := 0
 
-.PHONY: demo test test-fast lint format schema settings import study chat serve clean
+.PHONY: check-gpu-lock demo test test-fast lint format schema settings import study chat serve clean
 .DEFAULT_GOAL := demo
 
 demo: $(INSTALLED)
@@ -21,9 +21,10 @@ demo: $(INSTALLED)
 	@python scripts/show_results.py --results $(RUN) --log $(RUN)/logs/show_results.log
 
 # Made again only when something that it shows has changed.
-SHOWN := accuracy.* mmlu.* quality.html votes.html figures/* data/*/quality.json \
+SHOWN := accuracy.* overview.html mmlu.* quality.html votes.html figures/* data/*/quality.json \
 	adapters/*/metrics.json adapters/*/tensors.html merged/*/parity.json
-$(RUN)/report.html: config/config.yaml $(wildcard report/* $(addprefix $(RUN)/*/,$(SHOWN)))
+$(RUN)/report.html: config/config.yaml $(wildcard report/* $(RUN)/index.html \
+	$(addprefix $(RUN)/*/,$(SHOWN)))
 	PYTHONWARNINGS=ignore::RuntimeWarning snakemake --report $@
 
 test: lint
@@ -50,6 +51,11 @@ schema: $(INSTALLED)
 # What the studies' texts state beside what the config has: config/SETTINGS.md.
 settings: $(INSTALLED)
 	python scripts/write_settings.py
+
+# Whether pip finds one set of packages in the GPU lock; nothing is installed.
+check-gpu-lock: $(INSTALLED)
+	python -m pip install --dry-run --ignore-installed --quiet --use-feature=fast-deps \
+		-r requirements-gpu.lock
 
 # A study out of LLaMA-Factory's YAML or commands: make import FROM=train.sh NAME=mine [DEVICES=4]
 import: $(INSTALLED)

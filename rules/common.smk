@@ -2,6 +2,7 @@
 import json
 import re
 import sys
+import time
 
 sys.path.append(str(Path(workflow.basedir) / "scripts"))
 
@@ -11,6 +12,7 @@ from snaketune.config.resolve import resolve
 from snaketune.config.services import Endpoint
 from snaketune.errors import UserError
 from snaketune.files import digest, write_text
+from snaketune.running import told_of_failures, told_of_results
 
 try:
     config = resolve(config)
@@ -18,6 +20,7 @@ except UserError as error:
     sys.exit(f"The config is not right, so nothing was started.\n{error}")
 
 RUN = config["run"]
+STARTED = time.monotonic()
 STUDIES = config["studies"]
 BASES = config["bases"]
 MACHINE = config["machine"]
@@ -260,6 +263,7 @@ def results_of(study):
         made += [f"mmlu/{model}.json" for model in settings["mmlu"]["models"]]
         made += [f"mmlu.{kind}" for kind in ("csv", "md", "html")]
     made += ["spending.csv", "spending.html"] if pays(study) else []
+    made += ["overview.html", "answers.html"]
     bases = {a["base"] for a in adapters.values()}
     bases |= {model["base"] for model in asked.values() if model["base"]}
     return [f"<results>/bases/{base}/source.json" for base in sorted(bases)] + [

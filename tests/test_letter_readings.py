@@ -12,7 +12,7 @@ from snaketune.scoring import ScoreSettings, score
 from snaketune.voting import Ballot, Outcome, Raw, curve, decide
 
 LETTER = {"rule": "majority", "tie": "abstain"}
-RAW = {"rule": "majority", "tie": "first", "on": "raw"}
+RAW = {"rule": "majority", "tie": "first", "of": "raw"}
 EXTRACT = LabelExtract.model_validate(
     {
         "kind": "label",
@@ -114,6 +114,6 @@ def test_scores_of_both_stand_side_by_side(tmp_path):
 
 def test_what_the_config_refuses():
     with pytest.raises(ValidationError, match="raw replies are counted by majority"):
-        Vote.model_validate({"rule": "first", "on": "raw"})
+        Vote.model_validate({"rule": "first", "of": "raw"})
     with pytest.raises(ValidationError, match="option_letter needs the field"):
         LabelExtract.model_validate({**EXTRACT.model_dump(), "choices": None})

@@ -64,6 +64,7 @@ def test_named_rules_have_their_scripts(text):
         "init_study",
         "serve",
         "serve_site",
+        "show_progress",
         "show_results",
         "write_schema",
         "write_settings",

@@ -16,7 +16,7 @@ READINGS = {
     "raw": {
         "rule": "option_letter",
         "default": "A",
-        "vote": {"rule": "majority", "on": "raw", "tie": "first"},
+        "vote": {"rule": "majority", "of": "raw", "tie": "first"},
     },
 }
 SETTINGS = SubmissionSettings.model_validate(

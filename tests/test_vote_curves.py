@@ -100,7 +100,7 @@ def test_a_line_a_reading_that_votes_and_model(scores, asked_once):
 
 def test_a_reading_is_named_with_its_rule():
     rule = {"rule": "threshold", "label": SAME, "share": 0.6, "min_valid": 1, "tie": "first"}
-    rule |= {"on": "label"}
+    rule |= {"of": "label"}
     line = {"metric": "some", "votes": {"rule": rule}}
     assert reading_name(line) == "some: threshold 相同 from 60 %, tie: first"
 

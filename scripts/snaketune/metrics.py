@@ -96,7 +96,7 @@ def ballot(metric: Metric, row: dict) -> list[Any]:
 def votes(metric: Metric, row: dict) -> list[Any]:
     """`ballot`, or where whole replies vote, those; see `snaketune.voting.Raw`."""
     says = ballot(metric, row)
-    if metric.vote is None or metric.vote.on == "label" or len(says) < 2:
+    if metric.vote is None or metric.vote.of == "label" or len(says) < 2:
         return says
     return [
         None if same is None else Raw(same, label)

@@ -114,7 +114,7 @@ def reading_name(line: dict) -> str:
         parts[0] += f" from {100 * rule['share']:g} %"
     if rule["min_valid"] > 1:
         parts.append(f"{rule['min_valid']} valid")
-    if rule["on"] == "raw":
+    if rule["of"] == "raw":
         parts.append("whole replies")
     if rule["tie"] == "first":
         parts.append("tie: first")

@@ -170,7 +170,7 @@ class Vote(Strict):
     """Fewer readable responses make the record an abstention (unparsed)."""
     tie: Literal["abstain", "first"] = "abstain"
     """What decides between labels that equally many responses have."""
-    on: Literal["label", "raw"] = "label"
+    of: Literal["label", "raw"] = "label"
     """majority: what is counted. raw: whole replies, equal to the character, of which the most
     frequent one is then read, as the logic study votes."""
 
@@ -178,8 +178,8 @@ class Vote(Strict):
     def _needs_a_label(self) -> "Vote":
         if (self.rule in ("any", "threshold")) != (self.label is not None):
             raise ValueError("label: belongs to the rules any and threshold, and only to them")
-        if self.on == "raw" and self.rule != "majority":
-            raise ValueError(f"on: raw replies are counted by majority, not by {self.rule}")
+        if self.of == "raw" and self.rule != "majority":
+            raise ValueError(f"of: raw replies are counted by majority, not by {self.rule}")
         return self
 
 

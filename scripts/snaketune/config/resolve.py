@@ -33,7 +33,7 @@ KINDS = (
     "options",
     "Split",
 )
-SOURCES = ("tiny", "local", "hub", "pretrain")
+SOURCES = ("tiny", "local", "hub", "modelscope", "pretrain")
 RESERVED = {"all", "bases", "logs", "benchmarks"}
 """Names of the workflow's own targets and folders; so are those of its rules."""
 

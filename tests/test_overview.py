@@ -224,6 +224,14 @@ def test_the_first_page_has_headline_links_and_what_was_run(results, summary):
         assert words in text, words
 
 
+def test_a_baseline_alone_is_compared_with_nothing(results, summary):
+    write_text(results / "exam/accuracy.csv", as_csv([table_row("base", "bank", 0.4)]))
+    html = summary_html(summary, results, datetime(2026, 1, 2, tzinfo=UTC))
+    cells = re.findall(r"<td[^>]*>(.*?)</td>", html, flags=re.S)
+    assert cells[1:5] == ["base", "100", "–", "40.0 [35.0, 45.0]"]
+    assert cells[5:] == ["–", "60.0", "–", "below the majority class"]
+
+
 def test_models_of_sweeps_stay_out_of_the_headline(results, summary):
     table = results / "exam/accuracy.csv"
     rows = [table_row(f"tuned.r-{i}", "bank", 0.5, p_vs_base=0.5) for i in range(30)]

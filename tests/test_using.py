@@ -3,14 +3,10 @@
 import csv
 import json
 import os
-import re
-import signal
 import subprocess
 import sys
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 import yaml
@@ -20,8 +16,14 @@ from snaketune.errors import UserError
 from snaketune.files import write_json, write_text
 from snaketune.folders import publish, read_manifest
 from snaketune.model_card import CardSettings, StudyCards, card, licence_of
-from snaketune.opening import check_servable, serve_command
 from snaketune.recipe import write_recipe
+from snaketune.serving.opening import (
+    KEY,
+    check_servable,
+    program,
+    serve_command,
+    serve_environment,
+)
 from snaketune.tables import COLUMNS
 
 PROMPT = {"user": "{first}\n{second}\n相同吗？"}
@@ -171,41 +173,15 @@ def test_a_tuned_model_is_talked_with_as_it_was_asked(own):
         assert said == ["", *expected, ""]
 
 
-@contextmanager
-def served(project: Project, model: str) -> Iterator[tuple[str, str]]:
-    """Address and model id that serve.py prints; it is ended, and ends its server, afterwards."""
-    process = subprocess.Popen(
-        [sys.executable, "scripts/serve.py", "--model", model, "--program", "transformers"],
-        cwd=project.folder,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        stdout=subprocess.PIPE,
-        encoding="utf-8",
-        start_new_session=True,
-    )
-    try:
-        lines = [process.stdout.readline() for _ in range(3)]
-        found = [re.fullmatch(r"\w+: +(\S+)\n", line) for line in lines]
-        assert all(found), lines
-        yield found[0][1], found[1][1]
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(120) == 0
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-        process.stdout.close()
-        process.wait()
+def test_what_serves_must_be_installed(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: name != "vllm" or None)
+    assert program() == "transformers"
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(UserError, match="pip install 'transformers\\[serving\\]'"):
+        program()
 
 
-@pytest.mark.slow
-def test_a_merged_model_is_served(own):
-    with served(own, f"{DEMO}/mine/merged/tuned") as (address, model):
-        body = {"model": model, "messages": [{"role": "user", "content": "你好"}], "max_tokens": 4}
-        request = urllib.request.Request(
-            f"{address}/chat/completions",
-            json.dumps(body).encode(),
-            {"Content-Type": "application/json"},
-        )
-        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with direct.open(request, timeout=300) as answer:
-            reply = json.load(answer)
-        assert reply["choices"][0]["message"]["role"] == "assistant"
+def test_the_key_is_in_the_environment_alone(monkeypatch):
+    monkeypatch.setenv(KEY, "secret")
+    assert serve_environment()["VLLM_API_KEY"] == "secret"
+    assert "secret" not in " ".join(serve_command("vllm", Path("m"), 0, "auto"))

@@ -166,7 +166,7 @@ def _headline(row: dict, base: dict | None) -> dict[str, Any]:
         "n": f"{row['n']:,}",
         "published": percent(row["published"]),
         "measured": with_interval(row),
-        "baseline": percent(base and base["accuracy"]),
+        "baseline": percent(base["accuracy"] if base and base is not row else None),
         "majority": percent(row["majority_class"]),
         "p": p_value(row["p_vs_base"]),
         "verdict": verdict(row, base),

@@ -12,6 +12,7 @@ from snaketune.code import SCRIPTS
 from snaketune.config.common import NAME, nearest
 from snaketune.config.folds import unfolded
 from snaketune.config.problems import ProblemsSource
+from snaketune.config.question_source import QuestionsSource
 from snaketune.config.run import Run
 from snaketune.config.sources import FileSource, TableSource, WeatherSource
 from snaketune.config.study import Study, grid_points
@@ -25,6 +26,7 @@ KINDS = (
     "pairs",
     "puzzles",
     "problems",
+    "questions",
     "file",
     "table",
     "hub",
@@ -198,6 +200,8 @@ def _check_files(study: Study, path: Path) -> None:
             isinstance(source, ProblemsSource) and not source.obtain
         ):
             paths = list(source.paths().values())
+        if isinstance(source, QuestionsSource):
+            paths = source.paths()
         for missing in (p for p in paths if not Path(p).is_file()):
             raise UserError(f"{path}: datasets.{key}.source.path: no file {missing}")
     for key, site in study.sites.items():

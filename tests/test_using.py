@@ -107,8 +107,8 @@ def test_a_licence_that_is_not_known(tmp_path):
 
 
 def test_what_serves_stays_on_this_machine(tmp_path):
-    for program in ("vllm", "transformers"):
-        words = serve_command(program, tmp_path, 1234, "float32")
+    for name in ("vllm", "transformers"):
+        words = serve_command(name, tmp_path, 1234, "float32")
         options = dict(pairwise(words))
         assert (options["--host"], options["--port"]) == ("127.0.0.1", "1234")
         assert str(tmp_path) in words and options["--dtype"] == "float32"

@@ -178,7 +178,7 @@ def _training(paths: list[Path], recipes: list[Recipe]) -> list[str]:
     lines = ["## Training", "", "LoRA by PEFT, trained by TRL on the answers alone.", ""]
     for path, recipe in zip(paths, recipes, strict=True):
         training = recipe.training.model_dump()
-        said = {name: training[name] for name in SHOWN if training.get(name) is not None}
+        said = {name: training[name] for name in SHOWN if training.get(name) not in (None, -1)}
         said |= {"r": recipe.lora.r, "lora_alpha": recipe.lora.lora_alpha, "dtype": recipe.dtype}
         settings = ", ".join(f"{name} {value}" for name, value in said.items())
         quantised = "; base in 4 bits" if recipe.quantization else ""

@@ -14,7 +14,8 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export OMP_NUM_THREADS ?= 1
 export PYTHONHASHSEED := 0
 
-.PHONY: check-gpu-lock demo test test-fast test-vllm lint format schema settings import clean
+.PHONY: check-gpu-lock demo test test-fast test-vllm lint format schema settings import
+.PHONY: study chat serve clean
 .DEFAULT_GOAL := demo
 
 demo: $(INSTALLED)
@@ -67,6 +68,21 @@ import: $(INSTALLED)
 	@test -n "$(FROM)" -a -n "$(NAME)" || { echo "Say: make import FROM=FILE NAME=NAME"; exit 1; }
 	python scripts/import_llamafactory.py --from "$(FROM)" --out "config/studies/$(NAME).yaml" \
 		$(if $(DEVICES),--devices $(DEVICES))
+
+# A study out of a file with records: make study FROM=my.csv NAME=mine [LABEL=column] [FIELDS="a b"]
+study: $(INSTALLED)
+	@test -n "$(FROM)" -a -n "$(NAME)" || { echo "Say: make study FROM=FILE NAME=NAME"; exit 1; }
+	@python scripts/init_study.py --from "$(FROM)" --out "config/studies/$(NAME).yaml" \
+		--run config/config.yaml $(if $(LABEL),--label "$(LABEL)") $(if $(FIELDS),--fields $(FIELDS))
+
+# Talk with a model, or serve it: make chat MODEL=results/demo/weather/merged/tuned
+chat: $(INSTALLED)
+	@test -n "$(MODEL)" || { echo "Say: make chat MODEL=FOLDER"; exit 1; }
+	@python scripts/chat.py --model "$(MODEL)" $(if $(BASE),--base "$(BASE)")
+
+serve: $(INSTALLED)
+	@test -n "$(MODEL)" || { echo "Say: make serve MODEL=FOLDER"; exit 1; }
+	@python scripts/serve.py --model "$(MODEL)" $(if $(PORT),--port $(PORT))
 
 clean:
 	rm -rf $(RUN) .snaketune

@@ -206,6 +206,12 @@ def asked_models(study):
     return [model for model in STUDIES[study]["models"] if model in asked]
 
 
+def merged_of(study):
+    """Names of the models that a study merges."""
+    models = STUDIES[study]["models"]
+    return [model for model in asked_models(study) if is_merged(models[model])]
+
+
 def results_of(study):
     """All that `snakemake STUDY` makes.
 
@@ -241,7 +247,7 @@ def results_of(study):
         files = ("adapter_model.safetensors", "adapter_config.json", "combination.json")
         made += [f"combined/{model}/{file}" for file in files]
     for model in (name for name in asked if is_merged(asked[name])):
-        made += [f"merged/{model}/{file}" for file in ("manifest.json", "parity.json")]
+        made += [f"merged/{model}/{file}" for file in ("manifest.json", "parity.json", "README.md")]
     for model, dataset, split in evaluated:
         place = f"{model}/{dataset}/{split}"
         made += [f"predictions/{place}.jsonl", f"answers/{place}.jsonl"]

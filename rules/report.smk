@@ -1,8 +1,9 @@
 # Stage report.
 # Takes: all scores of a study, the loss of each adapter; for the pages, counts of every step.
 # Gives: index.html, {study}/accuracy.{csv,md,html}, {study}/overview.html, {study}/figures/*.svg,
-# marked for Snakemake's report; {study}/answers.html, which is too large for it: browsers show no
-# page of more than about 1.5 MB inside it.
+# marked for Snakemake's report; {study}/merged/{model}/README.md, a model's card;
+# {study}/answers.html, which is too large for it: browsers show no page of more than about 1.5 MB
+# inside it.
 
 
 rule summarise:
@@ -296,3 +297,30 @@ rule draw_loss:
     shell:
         "python scripts/draw_loss.py --settings {params.settings:q} --loss {params.losses:q}"
         " --out {output:q} --log {log:q}"
+
+
+# One job a study writes the cards of all of its merged models. They are no part of the models: no
+# manifest lists them, and a merge leaves them where they are.
+for study in filter(merged_of, STUDIES):
+
+    rule:
+        name:
+            f"write_cards_{study}"
+        input:
+            carded_files(study),
+        output:
+            [f"results/{RUN}/{study}/merged/{model}/README.md" for model in merged_of(study)],
+        log:
+            f"<logs>/{study}/write_cards.log",
+        benchmark:
+            f"<benchmarks>/{study}/write_cards.tsv"
+        localrule: True
+        conda:
+            "../envs/report.yaml"
+        params:
+            settings=card_settings(study),
+            code=code_of("write_cards"),
+        message:
+            f"{study}: write the cards of its merged models"
+        shell:
+            "python scripts/write_cards.py --settings {params.settings:q} --log {log:q}"

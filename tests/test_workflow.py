@@ -113,6 +113,7 @@ def test_new_scoring_code_scores_again_and_generates_nothing(changed):
         "tabulate_scores",
         "draw_accuracy",
         "draw_grid",
+        "write_cards_weather",
         "describe_study",
         "summarise",
     }
@@ -133,6 +134,7 @@ def test_one_recipe_value_retrains_one_adapter(changed):
         "tabulate_scores": 1,
         "draw_accuracy": 1,
         "draw_loss": 1,
+        "write_cards_weather": 1,
         "describe_study": 1,
         "browse_answers": 1,
         "summarise": 1,
@@ -164,6 +166,7 @@ def test_new_title_draws_again_only(changed):
         "tabulate_scores": 1,
         "draw_accuracy": 1,
         "draw_loss": 1,
+        "write_cards_weather": 1,
         "describe_study": 1,
         "browse_answers": 1,
         "summarise": 1,
@@ -181,6 +184,7 @@ def test_light_jobs_do_not_import_torch(changed, tmp_path):
     late = ("check_leaks", "inspect_adapter", "extract_and_vote", "score_weather", "score_nli")
     late += ("score_yesorno", "score_logic", "draw_votes", "tabulate_votes", "write_submission")
     late += ("compare_models", "tabulate_scores", "draw_accuracy", "draw_grid", "draw_loss")
+    late += ("write_cards_weather",)
     late += ("describe_study", "browse_answers", "summarise")
     late += ("score_jiakao", "show_duplicates", "tabulate_mmlu")
     changed.snakemake("--cores", "all", "--forcerun", *late, **trapped)

@@ -148,7 +148,7 @@ def study_path(entry: str) -> Path:
     return path
 
 
-def _check_study_name(path: Path) -> None:
+def check_study_name(path: Path) -> None:
     """A study bears its file's name, in targets, paths and tables."""
     rules = {script.stem for script in SCRIPTS.glob("*.py")}
     if path.stem in RESERVED | rules:
@@ -235,7 +235,7 @@ def resolve(config: dict) -> dict:
     studies: dict[str, Study] = {}
     for entry in run.studies:
         path = study_path(entry)
-        _check_study_name(path)
+        check_study_name(path)
         if path.stem in studies:
             raise UserError(f"studies: '{path.stem}' stands there twice")
         studies[path.stem] = load_study(path, run.scale)

@@ -161,7 +161,8 @@ class _Bank:
                     if (one, other) not in seen:
                         seen.add((one, other))
                         yield one, other, similarity(pieces(one), pieces(other))
-        for one, other, alike in near_stems(stems, self.settings.candidates):
+        least = self.settings.candidates, self.settings.near
+        for one, other, alike in near_stems(stems, *least):
             if (stems[one], stems[other]) not in seen:
                 yield stems[one], stems[other], alike
 

@@ -13,14 +13,21 @@ BANDS, ROWS = 32, 4
 """Of the signatures: of pairs with Jaccard index 0.55 these bands miss 5 %, with 0.66 0.2 %."""
 SLACK = 0.13
 """How far below the truth an estimate by signatures may lie: three standard errors."""
+LIKEST = 10
+"""Stems that are looked at beside each, though they are not near it."""
 
 
-def near_stems(stems: Sequence[str], least: float) -> Iterator[tuple[int, int, float]]:
-    """Yield places (the smaller first) and similarity of stems that are at least so alike.
+def near_stems(stems: Sequence[str], least: float, near: float) -> Iterator[tuple[int, int, float]]:
+    """Yield places (the smaller first) and similarity of stems that are alike.
+
+    Of each stem those are found that are at least `near` to it, and of those before it the few
+    likest that are at least `least` to it. So in a bank of a thousand wordings of one sentence the
+    work grows with its size, not with the square of it.
 
     Args:
         stems: forms of stems, each there once.
         least: the smallest Jaccard index of their pairs of characters.
+        near: from which on all are wanted.
     """
     sets = [pieces(stem) for stem in stems]
     encoded = ([piece.encode() for piece in one] for one in sets)
@@ -34,7 +41,11 @@ def near_stems(stems: Sequence[str], least: float) -> Iterator[tuple[int, int, f
         if not len(found):
             continue
         estimates = (signatures[found] == signatures[place]).mean(axis=1)
-        for other in sorted(found[estimates >= least - SLACK].tolist()):
+        wanted = estimates >= least - SLACK
+        if np.count_nonzero(wanted) > LIKEST:
+            bound = np.partition(estimates, -LIKEST)[-LIKEST]
+            wanted = estimates >= max(least - SLACK, min(bound, near - SLACK))
+        for other in sorted(found[wanted].tolist()):
             alike = similarity(sets[other], sets[place])
             if alike >= least:
                 yield other, place, alike

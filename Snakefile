@@ -19,6 +19,7 @@ if "studies" not in config:
 include: "rules/common.smk"
 include: "rules/slices.smk"
 include: "rules/slices_of_results.smk"
+include: "rules/slices_of_pages.smk"
 include: "rules/sessions.smk"
 include: "rules/slices_of_plan.smk"
 
@@ -51,10 +52,20 @@ onstart:
         logger.warning(fault)
 
 
+# What was found and what failed stands at the end too, where it is not scrolled away.
+onsuccess:
+    logger.info(told_of_results(Path("results") / RUN, list(STUDIES), time.monotonic() - STARTED))
+
+
+onerror:
+    logger.error(told_of_failures(Path(log[0])))
+
+
 rule all:
     default_target: True
     input:
         [results_of(study) for study in STUDIES],
+        "<results>/index.html",
 
 
 # One target a study, so that `snakemake weather` is a command.

@@ -39,7 +39,7 @@ rule fetch:
     benchmark:
         "<benchmarks>/{study}/fetch/{dataset}.tsv"
     wildcard_constraints:
-        study=source_kind("file", "table", "problems", "hub"),
+        study=source_kind("file", "table", "problems", "hub", "questions"),
     localrule: True
     conda:
         "../envs/data.yaml"

@@ -35,7 +35,7 @@ rule download_base:
     benchmark:
         "<benchmarks>/bases/download_base/{base}.tsv"
     wildcard_constraints:
-        base=any_of(bases_from("hub")),
+        base=any_of(bases_from("hub", "modelscope")),
     localrule: True
     conda:
         "../envs/train.yaml"
@@ -43,7 +43,7 @@ rule download_base:
         settings=base_settings,
         folder=subpath(output[0], parent=True),
     message:
-        "Download base {wildcards.base} from the hub"
+        "Download base {wildcards.base}"
     shell:
         "python scripts/download_base.py --settings {params.settings:q}"
         " --folder {params.folder:q}/model --out {output:q} --log {log:q}"

@@ -2,6 +2,7 @@
 import json
 import re
 import sys
+import time
 
 sys.path.append(str(Path(workflow.basedir) / "scripts"))
 
@@ -11,6 +12,7 @@ from snaketune.config.resolve import resolve
 from snaketune.config.services import Endpoint
 from snaketune.errors import UserError
 from snaketune.files import digest, write_text
+from snaketune.running import told_of_failures, told_of_results
 
 try:
     config = resolve(config)
@@ -18,6 +20,7 @@ except UserError as error:
     sys.exit(f"The config is not right, so nothing was started.\n{error}")
 
 RUN = config["run"]
+STARTED = time.monotonic()
 STUDIES = config["studies"]
 BASES = config["bases"]
 MACHINE = config["machine"]
@@ -64,11 +67,14 @@ def studies_where(kind, path, holds):
     return f"(?:{'|'.join(cases)})" if cases else "(?!)"
 
 
-def source_kind(*kinds):
+def source_kind(*kinds, path="raw/{name}.json"):
     """Pattern for {study} where the dataset's source is of one of these kinds."""
-    return studies_where(
-        "datasets", "raw/{name}.json", lambda item: item["source"]["kind"] in kinds
-    )
+    return studies_where("datasets", path, lambda item: item["source"]["kind"] in kinds)
+
+
+def is_questions(dataset):
+    """Whether a dataset's records are made of questions of a bank."""
+    return dataset["source"]["kind"] == "questions"
 
 
 def bases_from(*sources):
@@ -200,6 +206,12 @@ def asked_models(study):
     return [model for model in STUDIES[study]["models"] if model in asked]
 
 
+def merged_of(study):
+    """Names of the models that a study merges."""
+    models = STUDIES[study]["models"]
+    return [model for model in asked_models(study) if is_merged(models[model])]
+
+
 def results_of(study):
     """All that `snakemake STUDY` makes.
 
@@ -220,6 +232,9 @@ def results_of(study):
     for dataset in dict.fromkeys(datasets):
         made += [f"data/{dataset}/{split}.jsonl" for split in ("train", "validation", "test")]
         made.append(f"data/{dataset}/quality.json")
+        if is_questions(settings["datasets"][dataset]):
+            made.append(f"clean/{raw_name(study, dataset)}.examples.json")
+            made.append(f"data/{dataset}/duplicates.html")
         distill = settings["datasets"][dataset]["distill"]
         for split in distill["splits"] if distill else ():
             place = f"cot/{dataset}/{split}"
@@ -232,7 +247,7 @@ def results_of(study):
         files = ("adapter_model.safetensors", "adapter_config.json", "combination.json")
         made += [f"combined/{model}/{file}" for file in files]
     for model in (name for name in asked if is_merged(asked[name])):
-        made += [f"merged/{model}/{file}" for file in ("manifest.json", "parity.json")]
+        made += [f"merged/{model}/{file}" for file in ("manifest.json", "parity.json", "README.md")]
     for model, dataset, split in evaluated:
         place = f"{model}/{dataset}/{split}"
         made += [f"predictions/{place}.jsonl", f"answers/{place}.jsonl"]
@@ -254,6 +269,7 @@ def results_of(study):
         made += [f"mmlu/{model}.json" for model in settings["mmlu"]["models"]]
         made += [f"mmlu.{kind}" for kind in ("csv", "md", "html")]
     made += ["spending.csv", "spending.html"] if pays(study) else []
+    made += ["overview.html", "answers.html"]
     bases = {a["base"] for a in adapters.values()}
     bases |= {model["base"] for model in asked.values() if model["base"]}
     return [f"<results>/bases/{base}/source.json" for base in sorted(bases)] + [

@@ -5,7 +5,8 @@
 
 
 # One job a session: the models that answer from one set of weights, which is loaded once, or one
-# served model. A served one asks for no GPU, and jobs that ask addresses wait for one another.
+# model behind a server of the job's own, or behind an address. The last asks for no GPU, and jobs
+# that ask addresses wait for one another.
 for session in SESSIONS:
 
     rule:
@@ -23,7 +24,7 @@ for session in SESSIONS:
             f"<benchmarks>/{session['study']}/predict/{session['name']}.tsv"
         localrule: session["served"]
         conda:
-            "../envs/api.yaml" if session["served"] else "../envs/train.yaml"
+            session["environment"]
         threads: 1 if session["served"] else MACHINE["threads"]
         resources:
             api=int(session["served"]),

@@ -1,6 +1,95 @@
 # Stage report.
-# Takes: all scores of a study, the loss of each adapter.
-# Gives: {study}/accuracy.{csv,md,html}, {study}/figures/*.svg, marked for Snakemake's report.
+# Takes: all scores of a study, the loss of each adapter; for the pages, counts of every step.
+# Gives: index.html, {study}/accuracy.{csv,md,html}, {study}/overview.html, {study}/figures/*.svg,
+# marked for Snakemake's report; {study}/merged/{model}/README.md, a model's card;
+# {study}/answers.html, which is too large for it: browsers show no page of more than about 1.5 MB
+# inside it.
+
+
+rule summarise:
+    input:
+        summary_files,
+    output:
+        report(
+            "<results>/index.html",
+            caption="../report/summary.rst",
+            # sorted by name, it stands before the studies
+            category="All studies",
+            labels={"what": "headline, what was run"},
+        ),
+    log:
+        "<logs>/summarise.log",
+    benchmark:
+        "<benchmarks>/summarise.tsv"
+    localrule: True
+    conda:
+        "../envs/report.yaml"
+    params:
+        settings=summary_settings,
+        folder=subpath(output[0], parent=True),
+        code=code_of("summarise"),
+    message:
+        "Sum up all studies"
+    shell:
+        "python scripts/summarise.py --settings {params.settings:q} --results {params.folder:q}"
+        " --out {output:q} --log {log:q}"
+
+
+rule describe_study:
+    input:
+        flow_files,
+        adapter_metrics_of_study,
+        of_asked("predictions/*.metrics.json"),
+        scores_of_study,
+        "<results>/{study}/accuracy.csv",
+    output:
+        report(
+            "<results>/{study}/overview.html",
+            caption="../report/overview.rst",
+            category="{study}",
+            subcategory="Overview",
+            labels={"what": "data flow, confusions, speed"},
+        ),
+    log:
+        "<logs>/{study}/describe_study.log",
+    benchmark:
+        "<benchmarks>/{study}/describe_study.tsv"
+    localrule: True
+    conda:
+        "../envs/report.yaml"
+    params:
+        settings=overview_settings,
+        code=code_of("describe_study"),
+    message:
+        "{wildcards.study}: show where its records went, and speed and memory"
+    shell:
+        "python scripts/describe_study.py --settings {params.settings:q} --out {output:q}"
+        " --log {log:q}"
+
+
+rule browse_answers:
+    input:
+        records_of_study,
+        of_asked("predictions/*.jsonl", "answers/*.jsonl"),
+        script="resources/browser/answers.js",
+        style="resources/browser/answers.css",
+    output:
+        "<results>/{study}/answers.html",
+    log:
+        "<logs>/{study}/browse_answers.log",
+    benchmark:
+        "<benchmarks>/{study}/browse_answers.tsv"
+    localrule: True
+    conda:
+        "../envs/report.yaml"
+    params:
+        settings=browse_settings,
+        code=code_of("browse_answers"),
+    message:
+        "{wildcards.study}: write the page of its answers"
+    shell:
+        "python scripts/browse_answers.py --settings {params.settings:q} --script {input.script:q}"
+        " --style {input.style:q} --out {output:q} --log {log:q}"
 
 
 rule tabulate_scores:
@@ -208,3 +297,30 @@ rule draw_loss:
     shell:
         "python scripts/draw_loss.py --settings {params.settings:q} --loss {params.losses:q}"
         " --out {output:q} --log {log:q}"
+
+
+# One job a study writes the cards of all of its merged models. They are no part of the models: no
+# manifest lists them, and a merge leaves them where they are.
+for study in filter(merged_of, STUDIES):
+
+    rule:
+        name:
+            f"write_cards_{study}"
+        input:
+            carded_files(study),
+        output:
+            [f"results/{RUN}/{study}/merged/{model}/README.md" for model in merged_of(study)],
+        log:
+            f"<logs>/{study}/write_cards.log",
+        benchmark:
+            f"<benchmarks>/{study}/write_cards.tsv"
+        localrule: True
+        conda:
+            "../envs/report.yaml"
+        params:
+            settings=card_settings(study),
+            code=code_of("write_cards"),
+        message:
+            f"{study}: write the cards of its merged models"
+        shell:
+            "python scripts/write_cards.py --settings {params.settings:q} --log {log:q}"

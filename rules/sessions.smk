@@ -4,7 +4,7 @@
 
 def sessions():
     """Sets of models that answer from one set of weights: merged and served ones alone, and those
-    of a base, quantised in the same way, together."""
+    of a base, quantised in the same way and asked by the same engine, together."""
     for study in STUDIES:
         together = {}
         for name in asked_models(study):
@@ -17,14 +17,30 @@ def sessions():
 def weights_of(study, name):
     """A key that is equal for models which answer from the same loaded weights."""
     model = STUDIES[study]["models"][name]
-    if is_merged(model) or model["endpoint"]:
+    if is_merged(model) or model["endpoint"] or model["serve"]:
         return name
     adapters = [STUDIES[study]["adapters"][part] for part in parts_of(model)]
     loading = {}
     if adapters and adapters[0]["quantization"]:
         keys = ("quantization", "dtype", "attn_implementation")
         loading = {key: adapters[0][key] for key in keys}
-    return json.dumps([model["base"], loading])
+    return json.dumps([model["base"], loading, model["engine"]])
+
+
+def answering(study, name):
+    """The keys of a session's settings that say what answers for a model; none: transformers."""
+    model, vllm = STUDIES[study]["models"][name], STUDIES[study]["vllm"]
+    if model["serve"]:
+        settings = {"vllm": vllm} if model["serve"]["program"] == "vllm" else {}
+        return {"serve": model["serve"]} | settings
+    return {"engine": "vllm", "vllm": vllm} if model["engine"] == "vllm" else {}
+
+
+def environment(study, name):
+    """The conda environment of what answers for a model."""
+    if STUDIES[study]["models"][name]["endpoint"]:
+        return "../envs/api.yaml"
+    return "../envs/vllm.yaml" if answering(study, name) else "../envs/train.yaml"
 
 
 def session_of(study, names):
@@ -43,11 +59,13 @@ def session_of(study, names):
     else:
         put_on, weights, arguments = weights_and_arguments(study, names)
         asked["models"] |= put_on
+        asked |= answering(study, names[0])
     return {
         "study": study,
         "name": names[0],
         "models": names,
         "served": bool(endpoint),
+        "environment": environment(study, names[0]),
         "weights": weights,
         "records": list(dict.fromkeys(question["records"] for question in questions)),
         "responses": [question["out"] for question in questions],

@@ -9,17 +9,26 @@ def source_files(wildcards):
     """Files that a dataset's source reads."""
     source = item(wildcards, "datasets")["source"]
     paths = [source[key] for key in ("cities", "path") if source.get(key)]
-    files = [
-        file for path in paths for file in (path.values() if isinstance(path, dict) else [path])
-    ]
+    parts = [path.values() if isinstance(path, dict) else path for path in paths]
+    files = [file for part in parts for file in ([part] if isinstance(part, str) else part)]
     if source.get("obtain"):  # else one that a person has to get would stop the whole plan
         files = [file for file in files if Path(file).is_file()]
-    return files
+    return files + list(question_files(wildcards.study, source).values())
+
+
+def question_files(study, source):
+    """Site → its questions, of the sites that a source names."""
+    folder = f"results/{RUN}/{study}/questions"
+    return {site: f"{folder}/{site}.jsonl" for site in source.get("sites", ())}
 
 
 def source_settings(wildcards):
     source = item(wildcards, "datasets")["source"]
-    return json.dumps({"source": source, "dataset": wildcards.dataset}, ensure_ascii=False)
+    settings = {"source": source, "dataset": wildcards.dataset}
+    if source["kind"] == "questions":
+        read = {key: source[key] for key in ("kind", "sites", "path", "media")}
+        settings |= {"source": read, "sites": question_files(wildcards.study, source)}
+    return json.dumps(settings, ensure_ascii=False)
 
 
 def site_settings(wildcards):
@@ -53,6 +62,17 @@ def raw_facts(wildcards):
 def clean_settings(wildcards):
     dataset = item(wildcards, "datasets")
     return json.dumps({key: dataset[key] for key in ("duplicates", "split")})
+
+
+def deduplicate_settings(wildcards):
+    source = item(wildcards, "datasets")["source"]
+    keys = ("deduplicate", "option", "between")
+    return json.dumps({key: source[key] for key in keys}, ensure_ascii=False)
+
+
+def duplicates_settings(wildcards):
+    title = STUDIES[wildcards.study]["title"]
+    return json.dumps({"title": title, "dataset": wildcards.dataset}, ensure_ascii=False)
 
 
 def split_settings(wildcards):

@@ -274,3 +274,40 @@ def losses_of_study(wildcards):
 def loss_arguments(wildcards, input):
     """`adapter=file` for each curve."""
     return [f"{Path(path).parent.name}={path}" for path in input]
+
+
+def cards_of(study):
+    """What write_cards.py is told of each merged model."""
+    settings, folder = STUDIES[study], f"results/{RUN}/{study}"
+    for name in merged_of(study):
+        parts = parts_of(settings["models"][name])
+        datasets = dict.fromkeys(settings["adapters"][part]["dataset"] for part in parts)
+        yield {
+            "model": name,
+            "base": f"results/{RUN}/bases/{settings['models'][name]['base']}/source.json",
+            "recipes": [f"{folder}/adapters/{part}/recipe.yaml" for part in parts],
+            "quality": [f"{folder}/data/{dataset}/quality.json" for dataset in datasets],
+            "folder": f"{folder}/merged/{name}",
+        }
+
+
+def carded_files(study):
+    """What the cards of a study's merged models are written from."""
+    files = [f"results/{RUN}/{study}/accuracy.csv"]
+    for one in cards_of(study):
+        files += [one["base"], *one["recipes"], *one["quality"], f"{one['folder']}/manifest.json"]
+    return list(dict.fromkeys(files))
+
+
+def card_settings(study):
+    settings = STUDIES[study]
+    return settings_of_all(
+        {
+            "study": study,
+            "title": settings["title"],
+            "note": config["note"],
+            "baseline": settings["baseline"],
+            "table": f"results/{RUN}/{study}/accuracy.csv",
+            "cards": list(cards_of(study)),
+        }
+    )

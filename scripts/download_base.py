@@ -1,27 +1,27 @@
-"""Download a base from the Hugging Face hub and write down what was downloaded.
+"""Download a base from the Hugging Face hub or ModelScope and write down what was downloaded.
 
-HF_ENDPOINT chooses a mirror, HF_TOKEN opens gated and private models. After an
-interruption the same command keeps the files that were complete.
+HF_ENDPOINT chooses a mirror, HF_TOKEN opens gated and private models; for ModelScope these are
+MODELSCOPE_DOMAIN and MODELSCOPE_API_TOKEN. After an interruption the same command keeps the files
+that were complete.
 """
 
 import argparse
 from pathlib import Path
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
-from snaketune import cli
+from snaketune import cli, hub, modelscope
 from snaketune.bases import read_template
 from snaketune.config.resolve import validated
-from snaketune.config.tuning import HubBase
+from snaketune.config.tuning import HubBase, ModelScopeBase
 from snaketune.files import write_json
-from snaketune.hub import download
 
 
 class Settings(BaseModel):
     """The script's slice of the config."""
 
     name: str
-    base: HubBase
+    base: HubBase | ModelScopeBase = Field(discriminator="source")
 
 
 def main(args: argparse.Namespace) -> None:
@@ -29,7 +29,8 @@ def main(args: argparse.Namespace) -> None:
     settings = validated(Settings, args.settings, "settings")
     if settings.base.chat_template:
         read_template(settings.name, settings.base.chat_template)  # now, not after the download
-    write_json(args.out, download(settings.name, settings.base, args.folder))
+    source = modelscope if isinstance(settings.base, ModelScopeBase) else hub
+    write_json(args.out, source.download(settings.name, settings.base, args.folder))
 
 
 def arguments() -> argparse.ArgumentParser:

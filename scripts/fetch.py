@@ -1,5 +1,8 @@
 """Read the records of a dataset from the user's files or from a hub, and check each of them.
 
+Of a bank's questions, from files and crawled sites, it writes questions; `deduplicate` makes
+records of them.
+
 HF_ENDPOINT chooses a mirror of the hub, HF_TOKEN opens gated and private datasets.
 """
 
@@ -12,6 +15,7 @@ from pydantic import BaseModel, Field
 
 from snaketune import cli
 from snaketune.config.problems import ProblemsSource
+from snaketune.config.question_source import QuestionsSource
 from snaketune.config.resolve import validated
 from snaketune.config.sources import FileSource, HubSource, TableSource
 from snaketune.files import sha256_file, write_json, write_jsonl
@@ -28,18 +32,39 @@ Fetched = FileSource | TableSource | ProblemsSource | HubSource
 class Settings(BaseModel):
     """The script's slice of the config."""
 
-    source: Fetched = Field(discriminator="kind")
+    source: Fetched | QuestionsSource = Field(discriminator="kind")
     dataset: str
+    sites: dict[str, Path] = {}
+    """Files of the questions of sites."""
 
 
 def main(args: argparse.Namespace) -> None:
     """Write raw records and the facts of their source from the settings `{"source", "dataset"}`."""
     settings = validated(Settings, args.settings, "settings")
     source, key = settings.source, f"datasets.{settings.dataset}.source"
+    if isinstance(source, QuestionsSource):
+        _fetch_questions(source, settings.sites, key, args)
+        return
     records, facts = _opened(source, key)
     count = write_jsonl(args.out, tallied(records, facts))
     write_json(args.facts, facts)
     log.info("%d records of %s, of kind %s.", count, settings.dataset, source.kind)
+
+
+def _fetch_questions(
+    source: QuestionsSource, sites: dict[str, Path], key: str, args: argparse.Namespace
+) -> None:
+    from snaketune.question_files import read_questions
+
+    questions, found = read_questions(source, sites, key)
+    count = write_jsonl(args.out, (question.model_dump() for question in questions))
+    files = {path: sha256_file(Path(path)) for path in source.paths()}
+    facts = {"kind": source.kind, "files": files, "questions": found, "labels": {}}
+    write_json(args.facts, facts)
+    log.info("%d questions of %s.", count, ", ".join(found))
+    for name, counts in found.items():
+        for reason, times in counts["unusable"].items():
+            log.warning("%s: %d left out: %s.", name, times, reason)
 
 
 def _opened(source: Fetched, key: str) -> tuple[Iterator[dict], dict]:

@@ -1,13 +1,14 @@
 """Ask models the records of splits; run again, it asks only what is missing.
 
-Models in this process share a base, which is loaded once; one behind an address is alone in its
-session.
+Models in this process share a base, which is loaded once; one behind an address, or behind a
+server that is started here, is alone in its session.
 """
 
 import argparse
 import resource
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from importlib import metadata
 from pathlib import Path
 
@@ -23,18 +24,20 @@ def main(args: argparse.Namespace) -> None:
     from snaketune.predicting import predict
 
     session = Session.model_validate(args.settings)
-    engine_of, facts_of = (_served if session.endpoint else _in_process)(session, args)
-    for question in session.in_order():
-        engine = engine_of(question)
-        metrics = predict(engine, question, session.sampling, args.journal)
-        write_json(question.metrics, {**metrics, **facts_of(engine)})
+    opened = _served if session.endpoint else _by_own_server if session.serve else _in_process
+    with ExitStack() as at_the_end:
+        engine_of, facts_of = opened(session, args, at_the_end)
+        for question in session.in_order():
+            engine = engine_of(question)
+            metrics = predict(engine, question, session.sampling, args.journal)
+            write_json(question.metrics, {**metrics, **facts_of(engine)})
 
 
 Engines = tuple[Callable[[Question], Engine], Callable[[Engine], dict]]
 """The engine of a question, and facts about the process for its metrics."""
 
 
-def _served(session: Session, args: argparse.Namespace) -> Engines:
+def _served(session: Session, args: argparse.Namespace, _: ExitStack) -> Engines:
     from snaketune.engines.openai_engine import OpenAIEngine
 
     if args.ledger is None:
@@ -58,20 +61,53 @@ def _served(session: Session, args: argparse.Namespace) -> Engines:
     return engine_of, facts
 
 
-def _in_process(session: Session, args: argparse.Namespace) -> Engines:
+def _by_own_server(session: Session, args: argparse.Namespace, at_the_end: ExitStack) -> Engines:
+    from snaketune.engines.own_server_engine import OwnServerEngine, open_engine
+    from snaketune.engines.vllm_engine import versions
+    from snaketune.folders import read_source
+    from snaketune.measuring import versions as versions_of
+
+    if args.base is None:
+        raise UserError("--base is missing: its weights are what is served.")
+    output = args.log and args.log.with_suffix(".server.log")
+    source = read_source(args.base)
+    engine = open_engine(source, session, args.merged, output, args.threads)
+    at_the_end.callback(engine.close)
+
+    def facts(engine: OwnServerEngine) -> dict:
+        by_vllm = session.serve.program == "vllm"
+        return {
+            "server": {
+                "program": session.serve.program,
+                "startup_seconds": engine.loading_seconds,
+            },
+            "versions": versions() if by_vllm else versions_of(("torch", "transformers")),
+        }
+
+    return (lambda _: engine), facts
+
+
+def _in_process(session: Session, args: argparse.Namespace, at_the_end: ExitStack) -> Engines:
     import torch
 
-    from snaketune.engines.transformers_engine import TransformersEngine, open_engines
     from snaketune.folders import read_source
     from snaketune.loading import use_threads
-    from snaketune.measuring import peak_memory_mb, versions
+    from snaketune.measuring import peak_memory_mb
+
+    if session.engine == "vllm":
+        from snaketune.engines.vllm_engine import open_engines, versions
+    else:
+        from snaketune.engines.transformers_engine import open_engines
+        from snaketune.measuring import versions
 
     if args.base is None:
         raise UserError("--base is missing: the models of this session are asked in this process.")
     use_threads(args.threads)
     engines = open_engines(read_source(args.base), session, args.merged)
+    if session.engine == "vllm":
+        at_the_end.callback(next(iter(engines.values())).weights.close)
 
-    def facts(engine: TransformersEngine) -> dict:
+    def facts(engine: Engine) -> dict:
         return {
             "session": {
                 "models": len(session.models),
@@ -95,6 +131,7 @@ Settings: {{"sampling": Sampling, "models": {{name: {{"adapter": FOLDER, "recipe
 "questions": [{{"model", "dataset", "split", "records", "prompt", "out", "metrics"}}]}}.
 adapter and recipe are null for the bare base and for a merged model; a combined adapter has its
 first part's recipe. All models of a session have their base loaded in the same way.
+"engine" is transformers or vllm, with "vllm": Vllm; a server to start is "serve": Serve.
 A model behind an address has besides "endpoint": {{"study", "name", "endpoint": Endpoint}}.
 """,
         gpus=True,

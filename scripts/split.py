@@ -77,7 +77,8 @@ def _write(
         for index, (home, (_, line, record)) in enumerate(
             zip(homes, jsonl_lines(clean), strict=True)
         ):
-            named, marks = record.pop("split", None), 0
+            named = [record.pop(key) for key in ("split", "stratum") if key in record]
+            marks = 0
             if home in mask:
                 record, marks = mask_record(record)
             if marks:

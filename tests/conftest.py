@@ -1,11 +1,14 @@
 """What several tests share."""
 
+import importlib.util
 import shutil
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
 from workflow import Project
+
+pytest.register_assert_rewrite("conformance")
 
 CHATML = (
     "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n"
@@ -57,6 +60,10 @@ def pytest_collection_modifyitems(items):
     """The long ones first, so that the workers end together, and a file's tests by one worker,
     which makes their fixtures once; tests of the demo, which all workers share, go to any."""
     items.sort(key=lambda item: -2 * _of_the_demo(item) - _is_slow(item))
+    if importlib.util.find_spec("vllm") is None:
+        for item in items:
+            if item.get_closest_marker("vllm"):
+                item.add_marker(pytest.mark.skip(reason="vLLM is not installed"))
     for item in items:
         if not _of_the_demo(item) and not item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group(item.path.stem))

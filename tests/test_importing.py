@@ -31,6 +31,7 @@ ADAPTERS = {
     ("weather.sh", 0): ("qlora", {"bf16", "fp16", "dtype", "per_device_eval_batch_size"}),
     # longer, lest answers be cut
     ("logic.yaml", 0): ("lora", {"max_length"}),
+    ("jiakao.yaml", 0): ("qlora", set()),
 }
 DEVICES = {"nli.sh": 4}
 
@@ -50,7 +51,10 @@ def adapter_of(file: str, index: int) -> dict:
 @pytest.mark.parametrize(("file", "index"), ADAPTERS, ids=lambda value: str(value))
 def test_the_studies_commands_make_the_recipes_of_the_paper_scale(file, index):
     name, not_as_published = ADAPTERS[file, index]
-    paper = published_study(ROOT / "config/studies" / f"{Path(file).stem}.yaml")["adapters"][name]
+    study = ROOT / "config/studies" / f"{Path(file).stem}.yaml"
+    if not study.is_file():
+        pytest.skip("no such study yet")
+    paper = published_study(study)["adapters"][name]
     made = adapter_of(file, index)
     for part in ("training", "lora", "quantization"):
         stated = made.pop(part, None) or {}
@@ -72,8 +76,7 @@ def test_every_flag_is_taken_over_or_told(file):
     """Each flag is a setting of the adapter, or a remark; and the document knows it."""
     commands = read_commands(COMMANDS / file)
     stated = ROOT / "config/published" / f"{Path(file).stem}.yaml"
-    known = read_stated(stated).settings() if stated.exists() else []
-    quotes = " ".join(setting.quote for setting in known)
+    quotes = " ".join(setting.quote for setting in read_stated(stated).settings())
     for command in commands:
         made = imported(command)
         told = " ".join(made.remarks)
@@ -87,7 +90,7 @@ def test_every_flag_is_taken_over_or_told(file):
             known = flag in settings or f"{flag}: " in told or flag in other_name
             known |= flag == "template" and made.template is not None
             assert known, flag
-            if quotes and file != "logic.yaml" and flag not in ("data_path", "model_name_or_path"):
+            if file != "logic.yaml" and flag not in ("data_path", "model_name_or_path"):
                 assert flag in quotes, f"{flag} is missing in {stated.name}"
 
 

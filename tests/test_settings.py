@@ -20,7 +20,11 @@ from snaketune.settings import (
 )
 
 ROOT = Path(__file__).resolve().parents[1]
-FILES = sorted((ROOT / "config/published").glob("*.yaml"))
+FILES = [
+    path
+    for path in sorted((ROOT / "config/published").glob("*.yaml"))
+    if (ROOT / "config/studies" / path.name).is_file()
+]
 SEEDS = ROOT.parent / "shared" / "seeds"
 EACH = pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 

@@ -164,6 +164,11 @@ def test_a_grid_between_swept_adapters_is_one_for_each(project):
     assert "way.seed-1.cat.0.5" in study.evaluations[0].models
 
 
+def test_general_ability_is_asked_of_each_model_of_a_sweep(project):
+    study = project(mmlu={"path": "mmlu", "models": ["tuned"]})
+    assert len(study.mmlu.models) == 1 + 12
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
@@ -173,6 +178,10 @@ def test_a_grid_between_swept_adapters_is_one_for_each(project):
         ({"adapters__one__training__seed": [1, 2]}, "training.seed is a list, too; state one"),
         ({"adapters__one__lora__r": [8, 8.0]}, "adapters.one.lora.r: 8 stands there twice"),
         ({"baseline": "tuned"}, "baseline: 'tuned' is swept; name one of tuned.r-8.learning"),
+        (
+            {"submission": {"sent": {"dataset": "d", "model": "tuned", "reading": "accuracy"}}},
+            "submission.sent.model: 'tuned' is swept; name one of tuned.r-8",
+        ),
         (
             {"models__tuned.r-8.learning_rate-5e-5.seed-0": {"base": "tiny"}},
             "'tuned.r-8.learning_rate-5e-5.seed-0' is the name of two",

@@ -345,7 +345,8 @@ def test_scripts_from_scores_to_the_terminal(scores, tmp_path):
         command += [f"--{kind}", str(folder / f"accuracy.{name}")]
     subprocess.run(command, check=True)
     write_text(folder / "figures" / "accuracy.svg", "<svg/>")
-    write_text(tmp_path / "demo" / "report.html", "<html></html>")
+    for name in ("report.html", "index.html", "weather/answers.html"):
+        write_text(tmp_path / "demo" / name, "<html></html>")
     shown = subprocess.run(
         [sys.executable, str(SCRIPTS / "show_results.py"), "--results", str(tmp_path / "demo")],
         check=True,
@@ -357,7 +358,8 @@ def test_scripts_from_scores_to_the_terminal(scores, tmp_path):
     assert lines[1] == ["weather", "/", "test", "n", *METRICS[:3]]
     assert lines[3] == ["tuned", "100", *(["90.0", "%", "[82.5,", "94.5]"] * 3)]
     assert lines[6] == ["base", "0", "–", "–", "–"]
-    for name in ("weather/accuracy.html", "weather/figures/accuracy.svg", "report.html"):
+    pages = ("weather/accuracy.html", "weather/answers.html", "index.html", "report.html")
+    for name in (*pages, "weather/figures/accuracy.svg"):
         assert str(tmp_path / "demo" / name) in shown
     assert summary(tmp_path / "demo") == shown.rstrip("\n")
 

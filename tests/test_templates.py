@@ -73,6 +73,30 @@ def test_alpaca_passes_the_prompt_gate_and_ends_a_reply_with_the_end_of_text(alp
     assert stop_ids(alpaca) == {alpaca.eos_token_id}
 
 
+# ------------------------------------------------------------------------------ DeepSeek
+
+
+@pytest.mark.parametrize(
+    ("name", "asked", "answered"),
+    [
+        ("deepseekr1", "<｜User｜>句子1：甲\n句子2：乙<｜Assistant｜>", "相同<|im_end|>"),
+        ("deepseek", "User: 句子1：甲\n句子2：乙\n\nAssistant:", " 相同<|im_end|>"),
+    ],
+)
+def test_deepseek_s_templates_as_llama_factory_has_them(random_base, name, asked, answered):
+    from snaketune.loading import load_tokenizer_of
+
+    template = ALPACA.with_name(f"{name}.jinja")
+    tokenizer = load_tokenizer_of(locate("b", base_with(random_base, template)))
+    messages = [USER, {"role": "assistant", "content": "相同"}]
+    shown = tokenizer.apply_chat_template([USER], tokenize=False, add_generation_prompt=True)
+    assert shown == asked
+    assert tokenizer.apply_chat_template(messages, tokenize=False) == asked + answered
+    ids = encode(tokenizer, [USER]), encode(tokenizer, [USER], "相同")
+    assert ids[1][: len(ids[0])] == ids[0]
+    assert stop_ids(tokenizer) == {tokenizer.eos_token_id}
+
+
 # ------------------------------------------------------------------------------ source.json
 
 

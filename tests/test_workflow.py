@@ -45,7 +45,8 @@ def test_test_cities_are_unseen(demo):
 
 def test_results_are_there_to_look_at(demo):
     folder = demo.folder / RESULTS
-    for name in ("accuracy.md", "accuracy.html", "figures/accuracy.svg", "figures/loss.svg"):
+    pages = ("accuracy.html", "overview.html", "answers.html", "../index.html")
+    for name in (*pages, "accuracy.md", "figures/accuracy.svg", "figures/loss.svg"):
         assert (folder / name).stat().st_size > 500, name
     losses = list(csv.DictReader((folder / "adapters/lora/loss.csv").open()))
     assert float(losses[-1]["loss"] or losses[-2]["loss"]) < float(losses[0]["loss"])
@@ -57,7 +58,14 @@ def test_report_needs_no_network(changed):
     text = page.split('<script id="results">', 1)[1].split("var results = ", 1)[1]
     shown, _ = json.JSONDecoder().raw_decode(text)
     found = {path.removeprefix(f"{RESULTS}/"): entry for path, entry in shown.items()}
-    for name in ("accuracy.html", "figures/accuracy.svg", "figures/loss.svg"):
+    first = "results/demo/index.html"
+    for name in (
+        first,
+        "overview.html",
+        "accuracy.html",
+        "figures/accuracy.svg",
+        "figures/loss.svg",
+    ):
         assert found[name]["caption"] and found[name]["labels"], name
         assert found[name]["data_uri"].startswith("data:"), name
     for name in ("data/weather/quality.json", "adapters/lora/metrics.json"):
@@ -98,12 +106,16 @@ def test_new_scoring_code_scores_again_and_generates_nothing(changed):
         "score_nli",
         "score_yesorno",
         "score_logic",
+        "score_jiakao",
         "draw_votes",
         "tabulate_votes",
         "compare_models",
         "tabulate_scores",
         "draw_accuracy",
         "draw_grid",
+        "write_cards_weather",
+        "describe_study",
+        "summarise",
     }
     assert set(planned) <= late
 
@@ -122,6 +134,10 @@ def test_one_recipe_value_retrains_one_adapter(changed):
         "tabulate_scores": 1,
         "draw_accuracy": 1,
         "draw_loss": 1,
+        "write_cards_weather": 1,
+        "describe_study": 1,
+        "browse_answers": 1,
+        "summarise": 1,
     }
     assert "adapter=qlora" not in changed.snakemake("-n")
 
@@ -150,6 +166,10 @@ def test_new_title_draws_again_only(changed):
         "tabulate_scores": 1,
         "draw_accuracy": 1,
         "draw_loss": 1,
+        "write_cards_weather": 1,
+        "describe_study": 1,
+        "browse_answers": 1,
+        "summarise": 1,
     }
 
 
@@ -164,16 +184,21 @@ def test_light_jobs_do_not_import_torch(changed, tmp_path):
     late = ("check_leaks", "inspect_adapter", "extract_and_vote", "score_weather", "score_nli")
     late += ("score_yesorno", "score_logic", "draw_votes", "tabulate_votes", "write_submission")
     late += ("compare_models", "tabulate_scores", "draw_accuracy", "draw_grid", "draw_loss")
+    late += ("write_cards_weather",)
+    late += ("describe_study", "browse_answers", "summarise")
+    late += ("score_jiakao", "show_duplicates", "tabulate_mmlu")
     changed.snakemake("--cores", "all", "--forcerun", *late, **trapped)
     printed = fresh.snakemake("--cores", "all", "--until", "merge_adapter", fails=True, **trapped)
     assert "torch was imported" in printed
 
 
 def test_two_runs_agree_byte_for_byte(demo, tmp_path_factory):
+    """Weather's second run is the killed one below."""
     again = Project.copied(tmp_path_factory.mktemp("again"))
-    again.snakemake("--cores", "all")
+    studies = ("nli", "yesorno", "logic", "jiakao")
+    again.snakemake(*studies, "--cores", "all")
     kinds = ("data/**/*.jsonl", "*/*/*.safetensors", "predictions/**/*.jsonl", "accuracy.csv")
-    for study in ("weather", "nli", "yesorno", "logic"):
+    for study in studies:
         first = hashes(demo, *kinds, study=study)
         assert len(first) > 8
         assert hashes(again, *kinds, study=study) == first

@@ -145,7 +145,7 @@ def run(words: list[str]) -> str:
     return done.stderr
 
 
-def kill_when(words: list[str], moment: Callable[[], bool], timeout: float = 240) -> None:
+def kill_when(words: list[str], moment: Callable[[], bool], timeout: float = 300) -> None:
     """Start a command and end it with SIGKILL as soon as `moment()` is true."""
     process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + timeout

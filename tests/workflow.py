@@ -39,7 +39,7 @@ class Project:
         bin_folder = Path(sys.executable).parent
         path = f"{bin_folder}{os.pathsep}{os.environ['PATH']}"
         return subprocess.Popen(
-            [str(bin_folder / "snakemake"), *arguments],
+            [sys.executable, "-m", "snakemake", *arguments],
             cwd=self.folder,
             env={**os.environ, "PATH": path, "OMP_NUM_THREADS": "1", **environment},
             stdout=subprocess.PIPE,

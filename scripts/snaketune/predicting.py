@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from tqdm import tqdm
-
+from snaketune.bars import Bar
 from snaketune.config.data import Prompt
 from snaketune.config.tuning import Sampling
 from snaketune.engines import Engine, Request
@@ -127,7 +126,7 @@ def _generate(
     title, known, wanted = shown
     records = asked(engine, question, sampling)
     requests = (request for record in records for request in record.requests)
-    with tqdm(total=wanted, initial=known, desc=title, unit="reply") as bar:
+    with Bar(total=wanted, initial=known, desc=title, unit="reply") as bar:
         for batch in engine.answer(requests, sampling, done):
             done.add({key: response.as_dict() for key, response in batch.items()})
             made["responses"] += len(batch)

@@ -1,4 +1,4 @@
-"""A session: questions to models that share one base, or to one behind an address.
+"""A session: questions to models that share one base, or to one behind an address or server.
 
 So predict.py's settings give them.
 """
@@ -9,6 +9,7 @@ from pydantic import model_validator
 
 from snaketune.config.common import Name, Strict
 from snaketune.config.data import Prompt
+from snaketune.config.engines import EngineName, Serve, Vllm
 from snaketune.config.services import Endpoint
 from snaketune.config.tuning import Sampling
 
@@ -58,14 +59,19 @@ class Session(Strict):
     models: dict[Name, Tuned]
     questions: list[Question]
     endpoint: Served | None = None
-    """null: the models answer in this process."""
+    """null: the weights are here."""
+    engine: EngineName = "transformers"
+    """What answers in this process."""
+    serve: Serve | None = None
+    """A server to start, which answers instead."""
+    vllm: Vllm = Vllm()
 
     @model_validator(mode="after")
     def _served_alone(self) -> "Session":
-        if self.endpoint and (
-            len(self.models) != 1 or any(t.adapter for t in self.models.values())
-        ):
-            raise ValueError("endpoint: such a session has one model, and no adapter here")
+        alone = len(self.models) == 1 and not any(t.adapter for t in self.models.values())
+        for key in ("endpoint", "serve"):
+            if getattr(self, key) and not alone:
+                raise ValueError(f"{key}: such a session has one model, and no adapter here")
         return self
 
     @model_validator(mode="after")

@@ -17,6 +17,8 @@ def summary(results: Path) -> str:
     if not tables:
         raise UserError(f"{results}: no study has its accuracy.csv there. Run snakemake first.")
     parts = [_study(path) for path in tables]
+    if (results / "index.html").is_file():
+        parts.append(f"all     {results / 'index.html'}")
     reports = sorted(p for kind in ("html", "zip") for p in results.glob(f"report*.{kind}"))
     if reports:
         parts.append("\n".join(f"report  {path}" for path in reports))
@@ -29,6 +31,7 @@ def _study(path: Path) -> str:
     for (dataset, split), group in groupby(rows, key=lambda r: (r["dataset"], r["split"])):
         parts.append(_grid(dataset, split, list(group)))
     parts.append(f"  table   {path.with_suffix('.html')}")
+    parts += [f"  answers {page}" for page in path.parent.glob("answers.html")]
     parts += [f"  MMLU    {page}" for page in path.parent.glob("mmlu.html")]
     parts += [f"  figure  {figure}" for figure in sorted(path.parent.glob("figures/*.svg"))]
     return "\n".join(parts)

@@ -24,6 +24,7 @@ class Outline:
         self.labels: list[str | None] = []
         """Labels that are one text; of a structured one the empty text."""
         self.splits: list[str | None] = []
+        self.strata: list[str | None] = []
         self.without_split: str | None = None
         for record in records:
             self.groups.append(record["group"])
@@ -32,6 +33,7 @@ class Outline:
             plain = label if isinstance(label, str | None) else ""
             self.labels.append(plain and sys.intern(plain))
             self.splits.append(record.get("split"))
+            self.strata.append(record.get("stratum"))
             if self.without_split is None and self.splits[-1] is None:
                 self.without_split = record["id"]
 
@@ -57,7 +59,8 @@ def split(records: Outline, settings: Split | Literal["given"]) -> list[str]:
 
     By these, whole groups are dealt out. They come in an order hashed from the seed, the large
     ones (by powers of two) first, and each goes where it leaves the split least filled in
-    proportion to its target. So the sizes come as near to the targets as whole groups allow
+    proportion to its target (where records name strata, with records of the stratum that most of
+    the group has). So the sizes come as near to the targets as whole groups allow
     (numbers of records are met exactly where groups are single records), no split gets all the
     large groups, and the result depends neither on the order of the records nor on the machine.
     Every split with a target gets at least one group. Folds are dealt out in the same way, and the
@@ -77,18 +80,18 @@ def split(records: Outline, settings: Split | Literal["given"]) -> list[str]:
     targets = _targets(settings, len(records.groups))
     sizes = Counter(records.groups)
     if settings.fold:
-        return _fold(records.groups, sizes, settings)
+        return _fold(records, sizes, settings)
     if len(sizes) < len(targets):
         raise UserError(
             f"{len(records.groups)} records in {len(sizes)} groups cannot be split into "
             f"{', '.join(targets)}: each needs a group of its own. Give more data, or set a share "
             "to 0."
         )
-    home = _assign(sizes, targets, settings.seed)
+    home = _assign(sizes, _strata(records), targets, settings.seed)
     return [home[group] for group in records.groups]
 
 
-def _fold(groups: list[str], sizes: Counter[str], settings: Split) -> list[str]:
+def _fold(records: Outline, sizes: Counter[str], settings: Split) -> list[str]:
     """One fold is the test; of the other folds' groups some are for validation."""
     parts = {str(number): 1.0 for number in range(1, settings.folds + 1)}
     if len(sizes) < len(parts) + bool(settings.validation):
@@ -96,11 +99,13 @@ def _fold(groups: list[str], sizes: Counter[str], settings: Split) -> list[str]:
             f"{len(sizes)} groups cannot be parted into {len(parts)} folds and a validation split. "
             "Give more data, or fewer folds."
         )
-    part = _assign(sizes, parts, settings.seed)
+    strata = _strata(records)
+    part = _assign(sizes, strata, parts, settings.seed)
     rest = Counter({name: size for name, size in sizes.items() if part[name] != str(settings.fold)})
     shares = {"train": settings.train, "validation": settings.validation}
-    home = _assign(rest, {name: share for name, share in shares.items() if share}, settings.seed)
-    return [home.get(group, "test") for group in groups]
+    shares = {name: share for name, share in shares.items() if share}
+    home = _assign(rest, strata, shares, settings.seed)
+    return [home.get(group, "test") for group in records.groups]
 
 
 def hold_out(records: Outline, homes: list[str], settings: HeldOut) -> list[str]:
@@ -164,18 +169,30 @@ def _targets(settings: Split, records: int) -> dict[str, float]:
     return {name: target for name, target in targets.items() if target > 0}
 
 
-def _assign(sizes: Counter[str], targets: dict[str, float], seed: int) -> dict[str, str]:
+def _strata(records: Outline) -> dict[str, str | None]:
+    """The stratum that most records of each group have, the first of equals; {} without strata."""
+    found: dict[str, Counter[str | None]] = {}
+    if any(records.strata):
+        for group, stratum in zip(records.groups, records.strata, strict=True):
+            found.setdefault(group, Counter())[stratum] += 1
+    return {group: counts.most_common(1)[0][0] for group, counts in found.items()}
+
+
+def _assign(
+    sizes: Counter[str], strata: dict[str, str | None], targets: dict[str, float], seed: int
+) -> dict[str, str]:
     def turn(group: str) -> tuple[int, str]:
         return -sizes[group].bit_length(), _drawn(group, seed)
 
     order = sorted(sizes, key=turn)
-    filled = dict.fromkeys(targets, 0)
-    home = {}
+    filled: Counter[tuple[str, str | None]] = Counter()
+    home: dict[str, str] = {}
     for group in order:
-        name = min(targets, key=lambda s: (filled[s] + sizes[group]) / targets[s])
+        size, stratum = sizes[group], strata.get(group)
+        name = min(targets, key=lambda s: (filled[s, stratum] + size) / targets[s])
         home[group] = name
-        filled[name] += sizes[group]
-    for empty in (name for name in targets if not filled[name]):
+        filled[name, stratum] += size
+    for empty in [name for name in targets if name not in home.values()]:
         counts = Counter(home.values())
         richest = max(counts, key=lambda s: counts[s])
         home[next(group for group in reversed(order) if home[group] == richest)] = empty
@@ -196,12 +213,17 @@ def quality(
 
     Returns:
         `source`, the counts of `clean` without its list, then per split `records`, `groups`,
-        `without_gold` and `masked`, and `leakage`: groups that stand in more than one split
-        (`groups`) and contents asked in more than one split (`prompts`).
+        `without_gold` and `masked` (and how many of each of the `strata`, if any), and `leakage`:
+        groups that stand in more than one split (`groups`) and contents asked in more than one
+        split (`prompts`).
     """
     sizes = Counter(homes)
     pairs = zip(homes, records.labels, strict=True)
     no_gold = Counter(home for home, label in pairs if label is None)
+    strata: dict[str, Counter[str]] = {name: Counter() for name in SPLITS}
+    for home, stratum in zip(homes, records.strata, strict=True):
+        if stratum is not None:
+            strata[home][stratum] += 1
     groups, contents = _by_home(homes, records.groups), _by_home(homes, records.contents)
     return {
         "source": source,
@@ -212,6 +234,7 @@ def quality(
                 "groups": len(groups[name]),
                 "without_gold": no_gold[name],
                 "masked": masked.get(name, 0),
+                **({"strata": dict(sorted(strata[name].items()))} if strata[name] else {}),
             }
             for name in SPLITS
         },

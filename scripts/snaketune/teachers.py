@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from tqdm import tqdm
-
+from snaketune.bars import Bar
 from snaketune.config.common import Name, Strict
 from snaketune.config.data import Distill
 from snaketune.config.services import Endpoint
@@ -134,7 +133,7 @@ class Served:
         log.info("Text %d: %d to ask %s for.", index + 1, wanted - known, self.name)
         title = f"{self.name}, text {index + 1}"
         requests = (self._request(record, index) for record in records())
-        with tqdm(total=wanted, initial=known, desc=title, unit="text") as bar:
+        with Bar(total=wanted, initial=known, desc=title, unit="text") as bar:
             for batch in self.engine.answer(requests, self.distill.sampling, self._done):
                 self._done.add({key: response.as_dict() for key, response in batch.items()})
                 self._sums["bought"] += len(batch)

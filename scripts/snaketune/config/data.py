@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from snaketune.config.common import Name, Strict, nearest
 from snaketune.config.options import LETTERS, OptionsExtract
 from snaketune.config.problems import ProblemsSource
+from snaketune.config.question_source import QuestionsSource
 from snaketune.config.sources import Columns, Source
 from snaketune.config.tuning import Sampling
 
@@ -312,6 +313,12 @@ class Dataset(Strict):
     def _judged(self) -> "Dataset":
         if self.judge and JUDGED in self.extract.metric_names():
             raise ValueError(f"extract.readings: '{JUDGED}' is the judge's metric; rename it")
+        return self
+
+    @model_validator(mode="after")
+    def _questions(self) -> "Dataset":
+        if isinstance(self.source, QuestionsSource) and self.duplicates == "keep":
+            raise ValueError("duplicates: of questions only one stays; see source.deduplicate")
         return self
 
     @model_validator(mode="after")

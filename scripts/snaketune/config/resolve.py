@@ -12,6 +12,7 @@ from snaketune.code import SCRIPTS
 from snaketune.config.common import NAME, nearest
 from snaketune.config.folds import unfolded
 from snaketune.config.problems import ProblemsSource
+from snaketune.config.question_source import QuestionsSource
 from snaketune.config.run import Run
 from snaketune.config.sources import FileSource, TableSource, WeatherSource
 from snaketune.config.study import Study, grid_points
@@ -25,6 +26,7 @@ KINDS = (
     "pairs",
     "puzzles",
     "problems",
+    "questions",
     "file",
     "table",
     "hub",
@@ -33,7 +35,7 @@ KINDS = (
     "options",
     "Split",
 )
-SOURCES = ("tiny", "local", "hub", "pretrain")
+SOURCES = ("tiny", "local", "hub", "modelscope", "pretrain")
 RESERVED = {"all", "bases", "logs", "benchmarks"}
 """Names of the workflow's own targets and folders; so are those of its rules."""
 
@@ -146,7 +148,7 @@ def study_path(entry: str) -> Path:
     return path
 
 
-def _check_study_name(path: Path) -> None:
+def check_study_name(path: Path) -> None:
     """A study bears its file's name, in targets, paths and tables."""
     rules = {script.stem for script in SCRIPTS.glob("*.py")}
     if path.stem in RESERVED | rules:
@@ -198,6 +200,8 @@ def _check_files(study: Study, path: Path) -> None:
             isinstance(source, ProblemsSource) and not source.obtain
         ):
             paths = list(source.paths().values())
+        if isinstance(source, QuestionsSource):
+            paths = source.paths()
         for missing in (p for p in paths if not Path(p).is_file()):
             raise UserError(f"{path}: datasets.{key}.source.path: no file {missing}")
     for key, site in study.sites.items():
@@ -231,7 +235,7 @@ def resolve(config: dict) -> dict:
     studies: dict[str, Study] = {}
     for entry in run.studies:
         path = study_path(entry)
-        _check_study_name(path)
+        check_study_name(path)
         if path.stem in studies:
             raise UserError(f"studies: '{path.stem}' stands there twice")
         studies[path.stem] = load_study(path, run.scale)

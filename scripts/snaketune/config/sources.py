@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, NonNegativeInt, mod
 
 from snaketune.config.common import Strict
 from snaketune.config.problems import ProblemsSource, PuzzlesSource
+from snaketune.config.question_source import QuestionsSource
 from snaketune.config.source_base import RecordSource, SplitName
 
 
@@ -273,6 +274,7 @@ Source = Annotated[
     | ProblemsSource
     | FileSource
     | TableSource
-    | HubSource,
+    | HubSource
+    | QuestionsSource,
     Field(discriminator="kind"),
 ]

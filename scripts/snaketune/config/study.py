@@ -6,8 +6,9 @@ from typing import Literal, NamedTuple
 from pydantic import Field, model_validator
 
 from snaketune.config.ability import Mmlu
-from snaketune.config.common import Name, Strict, check_json_schema, nearest
+from snaketune.config.common import Name, Strict, nearest
 from snaketune.config.data import PLACEHOLDER, REPLY, Dataset, Prompt
+from snaketune.config.engines import EngineName, Vllm, check_engines
 from snaketune.config.folds import check_folds
 from snaketune.config.services import Endpoint
 from snaketune.config.sites import Site
@@ -71,6 +72,9 @@ class Study(Strict):
     """The model that every other one is compared with, record by record."""
     evaluations: list[Evaluation] = Field(min_length=1)
     sampling: Sampling = Sampling()
+    engine: EngineName = "transformers"
+    """What answers for the models that say nothing else."""
+    vllm: Vllm = Vllm()
     mmlu: Mmlu | None = None
     """General ability before and after tuning."""
     published: list[Published] = []
@@ -90,6 +94,8 @@ class Study(Strict):
         for model in self.models.values():
             if model.base is None and model.adapters() and model.adapters()[0] in self.adapters:
                 model.base = self.adapters[model.adapters()[0]].base
+            if not model.endpoint and not model.serve:
+                model.engine = model.engine or self.engine
         if self.mmlu:
             self.mmlu.models = self.mmlu.with_baseline(self.baseline)
         return self
@@ -121,6 +127,7 @@ class Study(Strict):
             "adapter": self.adapters,
             "model": self.models,
             "endpoint": {RULES: None, **self.endpoints},
+            "site": self.sites,
             "served": self.endpoints,
             "model or sweep": {
                 *self.models,
@@ -140,7 +147,7 @@ class Study(Strict):
         self._check_grids()
         if self.mmlu:
             self.mmlu.check(self.models, self.evaluations)
-        self._check_schema()
+        check_engines(self)
         check_folds(self)
         check_submissions(self)
         return self
@@ -149,6 +156,8 @@ class Study(Strict):
         """Every reference by name: (key, kind of thing, name)."""
         for key, dataset in self.datasets.items():
             yield f"datasets.{key}.prompt", "prompt", dataset.prompt
+            for name in getattr(dataset.source, "sites", ()):
+                yield f"datasets.{key}.source.sites", "site", name
             if dataset.distill:
                 yield f"datasets.{key}.distill.teacher", "endpoint", dataset.distill.teacher
             if dataset.judge:
@@ -325,22 +334,6 @@ class Study(Strict):
                     f"grids.{name}: no evaluation asks {', '.join(sorted(missing))}; name the grid "
                     "among the models of one"
                 )
-
-    def _check_schema(self) -> None:
-        """A schema is one, and stands where replies can be held to it."""
-        samplings = {"sampling": self.sampling}
-        for key, dataset in self.datasets.items():
-            if dataset.distill:
-                samplings[f"datasets.{key}.distill.sampling"] = dataset.distill.sampling
-        for where, sampling in samplings.items():
-            check_json_schema(f"{where}.response_schema", sampling.response_schema)
-        asked = {model for evaluation in self.evaluations for model in evaluation.models or []}
-        here = [name for name in self.models if name in asked and not self.models[name].endpoint]
-        if self.sampling.response_schema is not None and here:
-            raise ValueError(
-                f"sampling.response_schema: {', '.join(here)} cannot be held to a schema; only a "
-                "model behind an address can"
-            )
 
     def _check_published(self) -> None:
         places = [(p.model, p.dataset, p.metric) for p in self.published]

@@ -88,8 +88,13 @@ class _Sweeps:
             if key in study:
                 made[key] = names
         self._refuse_ambiguous(study, "baseline", study.get("baseline"))
+        for name, wanted in _part(study, "submission").items():
+            model = wanted.get("model") if isinstance(wanted, dict) else None
+            self._refuse_ambiguous(study, f"submission.{name}.model", model)
         if isinstance(study.get("evaluations"), list):
-            made["evaluations"] = [self._evaluation(study, e) for e in study["evaluations"]]
+            made["evaluations"] = [self._asked(study, e) for e in study["evaluations"]]
+        if "mmlu" in study:
+            made["mmlu"] = self._asked(study, study["mmlu"])
         return made
 
     def _all(self, things: dict, variants: Any) -> dict:
@@ -144,11 +149,12 @@ class _Sweeps:
             over = {end: self._named(grid[end], choice) for end in ("start", "end") if axes}
             yield named(name, axes, choice), {**grid, **over} if over else grid
 
-    def _evaluation(self, study: dict, evaluation: Any) -> Any:
-        if not isinstance(evaluation, dict) or not isinstance(evaluation.get("models"), list):
-            return evaluation
-        models = [name for asked in evaluation["models"] for name in self._variants(study, asked)]
-        return {**evaluation, "models": models}
+    def _asked(self, study: dict, asking: Any) -> Any:
+        """Something that has a list of models, with those that they became."""
+        if not isinstance(asking, dict) or not isinstance(asking.get("models"), list):
+            return asking
+        models = [name for asked in asking["models"] for name in self._variants(study, asked)]
+        return {**asking, "models": models}
 
     def _variants(self, study: dict, name: Any) -> list[Any]:
         """Names of the models or grids that a model or grid became."""

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, FiniteFloat, model_validator
 
 from snaketune.config.common import Name, Strict
+from snaketune.config.engines import EngineName, Serve
 from snaketune.tinybase.settings import PretrainSettings
 
 LARGEST_SANE_LEARNING_RATE = 0.01
@@ -47,6 +48,14 @@ class HubBase(AnyBase):
         return self
 
 
+class ModelScopeBase(HubBase):
+    """A model of ModelScope, by its id there; other keys as for the Hugging Face hub."""
+
+    source: Literal["modelscope"]
+    revision: str | None = None
+    """A branch or tag of ModelScope; null takes the newest, whose files' hashes are recorded."""
+
+
 class PretrainedBase(AnyBase):
     """A tiny base pretrained here from random weights (the rule pretrain_tiny_base)."""
 
@@ -54,7 +63,9 @@ class PretrainedBase(AnyBase):
     settings: PretrainSettings = PretrainSettings()
 
 
-Base = Annotated[TinyBase | LocalBase | HubBase | PretrainedBase, Field(discriminator="source")]
+Base = Annotated[
+    TinyBase | LocalBase | HubBase | ModelScopeBase | PretrainedBase, Field(discriminator="source")
+]
 
 
 class Training(Strict):
@@ -206,6 +217,10 @@ class Model(Strict):
     merge: bool = True
     """Merge into full weights; false keeps the adapter apart, so that models of one base are
     asked in one process, or for a base that cannot be merged into."""
+    engine: EngineName | None = None
+    """What answers, where that is no address and no server; null: the study's `engine`."""
+    serve: Serve | None = None
+    """Ask through a server that the job starts and takes down again."""
     variant: Variant | None = None
 
     @model_validator(mode="after")
@@ -217,6 +232,12 @@ class Model(Strict):
             raise ValueError("endpoint: a model behind an address has no base and no adapter here")
         if self.adapter and self.combine:
             raise ValueError("adapter and combine exclude each other: give the sum as combine")
+        if self.endpoint and (self.serve or self.engine):
+            raise ValueError("endpoint: a model behind an address has no engine or server of ours")
+        if self.serve and self.engine:
+            raise ValueError("serve and engine exclude each other: serve.program is what answers")
+        if self.serve and self.adapters() and not self.merge:
+            raise ValueError("serve: a server has one model's weights, so its adapter is merged")
         return self
 
     def adapters(self) -> list[str]:

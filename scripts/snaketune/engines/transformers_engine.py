@@ -1,7 +1,8 @@
-"""The in-process engine: transformers' `generate`, in batches of prompts of like length."""
+"""The engine of transformers: its `generate`, in batches of prompts of like length."""
 
 from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from snaketune import loading  # first: it sets what the libraries below read when imported
 
@@ -12,59 +13,29 @@ from transformers import (
     LogitsProcessor,
     LogitsProcessorList,
     PreTrainedModel,
-    PreTrainedTokenizerBase,
     RepetitionPenaltyLogitsProcessor,
     TemperatureLogitsWarper,
     TopKLogitsWarper,
     TopPLogitsWarper,
 )
 
-from snaketune.adapters import check_adapter
 from snaketune.config.tuning import Sampling
 from snaketune.engines import Request, Response
+from snaketune.engines.in_process import InProcess, check_merged, find_weights
 from snaketune.engines.weights import SharedWeights
 from snaketune.errors import UserError
-from snaketune.files import digest
-from snaketune.folders import adapter_digest, read_manifest
-from snaketune.prompts import Message, encode, stop_ids
+from snaketune.prompts import stop_ids
 from snaketune.recipe import read_recipe
 from snaketune.session import Session, Tuned
 
 
-class TransformersEngine:
+class TransformersEngine(InProcess):
     """Answers with a model in this process, which may share its base with others."""
 
-    failures: dict[str, str] = {}
-
-    served = False
-
-    def __init__(
-        self,
-        weights: SharedWeights,
-        adapter: Path | None,
-        tokenizer: PreTrainedTokenizerBase,
-        positions: int | None,
-        model_id: str,
-        model_sha256: str,
-    ):
-        """`positions`: how many tokens the model can see; None is unknown."""
+    def __init__(self, weights: SharedWeights, adapter: Path | None, **answering: Any):
+        """`answering`: arguments of `InProcess`."""
+        super().__init__(**answering)
         self.weights, self.adapter = weights, adapter
-        self.tokenizer, self.positions = tokenizer, positions
-        self.model_id, self.model_sha256 = model_id, model_sha256
-        self.stops = stop_ids(tokenizer)
-
-    def encode(self, messages: list[Message]) -> list[int]:
-        """The ids asked."""
-        return encode(self.tokenizer, messages)
-
-    def refusal(self, ids: list[int], sampling: Sampling) -> str | None:
-        """Say so when prompt and reply do not fit into the model's positions."""
-        if self.positions is None or len(ids) + sampling.max_new_tokens <= self.positions:
-            return None
-        return (
-            f"prompt of {len(ids)} tokens and max_new_tokens {sampling.max_new_tokens} exceed "
-            f"the model's {self.positions} positions"
-        )
 
     def load(self) -> None:
         """Load base and adapter, where no other model has done so."""
@@ -103,22 +74,9 @@ class TransformersEngine:
             ) from error
         replies = output[:, width:].tolist()
         return {
-            request.key: self._response(request, reply)
+            request.key: self.response(request, reply)
             for request, reply in zip(batch, replies, strict=True)
         }
-
-    def _response(self, request: Request, reply: list[int]) -> Response:
-        """Cut a row of the output at its first stop."""
-        end = next((i for i, token in enumerate(reply) if token in self.stops), None)
-        text = self.tokenizer.decode(
-            reply[:end], skip_special_tokens=True, clean_up_tokenization_spaces=False
-        )
-        return Response(
-            text=text,
-            tokens=len(reply) if end is None else end + 1,
-            prompt_tokens=len(request.ids),
-            finish_reason="length" if end is None else "stop",
-        )
 
 
 def plan(requests: Iterable[Request], batch_size: int) -> list[list[Request]]:
@@ -196,19 +154,12 @@ def open_engines(
     Raises:
         UserError: a folder is half-written, or models want the base loaded in different ways.
     """
-    folder, trust = Path(merged or source["path"]), source.get("trust_remote_code", False)
-    name, sha256 = source["name"], source["sha256"]
-    if merged:
-        manifest = read_manifest(merged)
-        name, sha256 = f"{name}+{manifest['adapter']}", manifest["sha256"]
     how = _one_loading(session, merged)
-    # a merged model was saved with the chat template that it was trained in
-    tokenizer = (
-        loading.load_tokenizer(folder, trust) if merged else loading.load_tokenizer_of(source)
-    )
+    found = find_weights(source, merged)
+    tokenizer = found.tokenizer
 
     def load() -> PreTrainedModel:
-        model = loading.load_model(folder, trust_remote_code=trust, **how)
+        model = loading.load_model(found.folder, trust_remote_code=found.trusted, **how)
         # a base's own defaults (Qwen2.5 samples, with a repetition penalty) must not leak in
         model.generation_config = GenerationConfig(
             do_sample=False,
@@ -217,17 +168,15 @@ def open_engines(
         )
         return model
 
-    weights = SharedWeights(load)
-    positions = loading.positions(folder, trust)
+    shared = SharedWeights(load)
+    positions = loading.positions(found.folder, found.trusted)
 
     def engine(adapter: Path | None) -> TransformersEngine:
-        model_id, model_sha256 = name, sha256
-        if adapter:
-            check_adapter(adapter)
-            quantization = how["quantization"] and how["quantization"].model_dump()
-            model_id = f"{name}+{adapter.name}"
-            model_sha256 = digest([sha256, adapter_digest(adapter, quantization)])
-        return TransformersEngine(weights, adapter, tokenizer, positions, model_id, model_sha256)
+        quantization = how["quantization"] and how["quantization"].model_dump()
+        named = found.named(adapter, quantization)
+        return TransformersEngine(
+            shared, adapter, tokenizer=tokenizer, positions=positions, **named
+        )
 
     return {key: engine(tuned.adapter) for key, tuned in session.models.items()}
 
@@ -242,8 +191,7 @@ def _one_loading(session: Session, merged: Path | None) -> dict:
                 f"models {first} and {other} have the base loaded in different ways ({way}; "
                 f"{its}): ask them in two sessions."
             )
-    if merged and any(tuned.adapter for tuned in session.models.values()):
-        raise UserError("--merged names the weights to ask; its models have no adapter.")
+    check_merged(session, merged)
     return way
 
 

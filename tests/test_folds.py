@@ -127,6 +127,11 @@ def test_folds_that_cannot_be(keys, said):
         Split.model_validate(keys)
 
 
+def test_what_a_job_is_told_is_valid_again():
+    for split_of in (Split(folds=3), Split(folds=7, fold=2, validation=0.05)):
+        assert Split.model_validate_json(split_of.model_dump_json()) == split_of
+
+
 def test_a_study_spelled_out():
     made = spelled_out()
     assert list(made["datasets"]) == ["puzzles", "other", "puzzles.1", "puzzles.2", "puzzles.3"]

@@ -20,7 +20,7 @@ PROFILES = {
 }
 BY_SUBMISSION = (
     *("--workflow-profile", "profiles/slurm"),
-    *("--slurm-init-seconds-before-status-checks", "2"),
+    *("--slurm-init-seconds-before-status-checks", "1"),
 )
 
 
@@ -67,7 +67,7 @@ def on_slurm(test):
     return pytest.mark.usefixtures("slurm")(test)
 
 
-def wait_until(holds, what: str, seconds: float = 600):
+def wait_until(holds, what: str, seconds: float = 1500):
     """The first true value of `holds()`."""
     deadline = time.monotonic() + seconds
     while not (value := holds()):
@@ -85,7 +85,7 @@ def submitted(project: Project, *arguments: str):
     reader.start()
 
     def ended() -> str:
-        process.wait(timeout=1200)
+        process.wait(timeout=3000)
         reader.join(timeout=60)
         printed = "".join(lines)
         assert process.returncode == 0, printed
@@ -113,17 +113,24 @@ def checkpoint_of(project: Project, adapter: str) -> list[Path]:
     return list(folder.glob(f"weather+{adapter}+*/checkpoint-*/complete.json"))
 
 
+def small_project(folder: Path) -> Project:
+    """Few records, and trainings of the weather study that are long enough to be killed."""
+    project = Project.copied(folder)
+    for study, datasets in {"weather": ["weather"], "nli": ["rte", "mnli"]}.items():
+        for dataset in datasets:
+            keys = ("datasets", dataset, "source", "records")
+            project.change(f"config/studies/{study}.yaml", *keys, value=300)
+    for adapter in ("lora", "qlora"):
+        for key, value in {"num_train_epochs": 4, "save_steps": 2, "eval_steps": 20}.items():
+            keys = ("adapters", adapter, "training", key)
+            project.change("config/studies/weather.yaml", *keys, value=value)
+    project.change("config/studies/nli.yaml", "grids", value={})
+    return project
+
+
 @on_slurm
 def test_two_studies_by_submission_with_a_killed_and_a_requeued_job(tmp_path):
-    project = Project.copied(tmp_path)
-    for study, datasets in {"weather": ["weather"], "nli": ["rte", "mnli"]}.items():
-        file = f"config/studies/{study}.yaml"
-        for dataset in datasets:
-            project.change(file, "datasets", dataset, "source", "records", value=600)
-    for key in ("save_steps", "eval_steps"):
-        for adapter in ("lora", "qlora"):
-            keys = ("adapters", adapter, "training", key)
-            project.change("config/studies/weather.yaml", *keys, value=2)
+    project = small_project(tmp_path)
     with submitted(project, "weather", "nli") as ended:
         wait_until(lambda: checkpoint_of(project, "lora"), "a checkpoint of lora")
         killed = job_of("lora")

@@ -54,12 +54,13 @@ class Split(Strict):
             return self
         if self.fold and self.fold > self.folds:
             raise ValueError(f"fold: {self.fold} of only {self.folds}")
-        if self.model_fields_set & {"train", "test"}:
-            raise ValueError("folds: train and test follow from it; state neither")
         if self.validation >= 1 - 1 / self.folds:
             raise ValueError("validation: a share that leaves something to train on is needed")
-        self.test = 1 / self.folds
-        self.train = 1 - self.test - self.validation
+        follow = {"test": 1 / self.folds, "train": 1 - 1 / self.folds - self.validation}
+        for name in self.model_fields_set & follow.keys():
+            if getattr(self, name) not in (None, follow[name]):
+                raise ValueError("folds: train and test follow from it; state neither")
+        self.test, self.train = follow["test"], follow["train"]
         return self
 
     @model_validator(mode="after")

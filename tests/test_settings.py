@@ -20,11 +20,7 @@ from snaketune.settings import (
 )
 
 ROOT = Path(__file__).resolve().parents[1]
-FILES = [
-    path
-    for path in sorted((ROOT / "config/published").glob("*.yaml"))
-    if (ROOT / "config/studies" / path.name).is_file()
-]
+FILES = sorted((ROOT / "config/published").glob("*.yaml"))
 SEEDS = ROOT.parent / "shared" / "seeds"
 EACH = pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 

@@ -176,8 +176,6 @@ def document(folder: Path, studies: Path) -> str:
     """The document of all files in `folder`, looked up in the studies of that folder."""
     parts, total = [], 0
     for path in sorted(folder.glob("*.yaml")):
-        if not (studies / path.name).is_file():
-            continue
         stated = read_stated(path)
         study = published_study(studies / f"{stated.study}.yaml")
         settings = list(stated.settings())

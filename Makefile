@@ -14,7 +14,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export OMP_NUM_THREADS ?= 1
 export PYTHONHASHSEED := 0
 
-.PHONY: check-gpu-lock demo test test-fast test-vllm lint format schema settings import
+.PHONY: test-slurm check-gpu-lock demo test test-fast test-vllm lint format schema settings import
 .PHONY: study chat serve clean
 .DEFAULT_GOAL := demo
 
@@ -31,7 +31,11 @@ $(RUN)/report.html: config/config.yaml $(wildcard report/* $(RUN)/index.html \
 	PYTHONWARNINGS=ignore::RuntimeWarning snakemake --report $@
 
 test: lint
-	pytest -q -n 2 --durations 40
+	pytest -q -n 2 --durations 40 -m "not slurm"
+
+# On a real SLURM that the tests start, where its packages are installed.
+test-slurm: $(INSTALLED)
+	pytest -q -m slurm
 
 test-fast: $(INSTALLED)
 	pytest -q -n 2 -m "not slow"

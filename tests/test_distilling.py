@@ -215,7 +215,7 @@ def test_records_that_got_no_answer_are_asked_again_by_the_next_run(place):
     with chat_server(fault={"503": 0.6}, seed=4) as server:
         first = place.distill(served(server, {"attempts": 2}), records(30))
         billed = server.stats()["billed"]
-        assert first["rejected"]["error"] > 3
+        assert first["rejected"]["error"] > 0
         second = place.distill(served(server, {"attempts": 30}), records(30))
         assert "error" not in second["rejected"] and second["kept"] >= 28
         assert second["from_journal"] == billed == first["bought"]

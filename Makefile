@@ -35,13 +35,14 @@ test: lint
 
 # On a real SLURM that the tests start, where its packages are installed.
 test-slurm: $(INSTALLED)
-	pytest -q -m slurm
+	pytest -q --durations 5 -m slurm tests/test_slurm.py
 
 test-fast: $(INSTALLED)
 	pytest -q -n 2 -m "not slow"
 
 test-vllm: $(VLLM)/.installed
-	PATH="$(CURDIR)/$(VLLM)/bin:$$PATH" $(VLLM)/bin/python -m pytest -q -n 2 -m vllm tests/test_vllm*.py
+	PATH="$(CURDIR)/$(VLLM)/bin:$$PATH" $(VLLM)/bin/python -m pytest -q -n 2 --durations 10 -m vllm \
+		tests/test_vllm*.py
 
 lint: $(INSTALLED)
 	ruff format --check .

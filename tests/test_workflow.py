@@ -199,7 +199,7 @@ def test_two_runs_agree_byte_for_byte(demo, tmp_path_factory):
     studies = ("nli", "logic", "jiakao")
     again.snakemake(*studies, f"{DEMO}/yesorno/cot/pairs/train.jsonl", "--cores", "all")
     data, made = "data/**/*.jsonl", ("*/*/*.safetensors", "predictions/**/*.jsonl", "accuracy.csv")
-    wanted = {study: (data, *made) for study in studies}
+    wanted = dict.fromkeys(studies, (data, *made))
     wanted["yesorno"] = (data, "cot/*/train*.jsonl")
     for study, kinds in wanted.items():
         first = hashes(demo, *kinds, study=study)

@@ -109,12 +109,14 @@ def browse_settings(wildcards):
 
 
 def shown_models(study):
-    """A study's models but for the points of sweeps and of grids, which may be hundreds."""
-    settings = STUDIES[study]
-    points = {point["model"] for grid in settings["grids"].values() for point in grid["points"]}
-    points |= set(variants_of(study))
+    """A study's models but for those that sweeps and grids made, which may be hundreds."""
+    made = set(variants_of(study))
+    for grid, settings in STUDIES[study]["grids"].items():
+        # its ends, and sums that have a name of their own, are the study's
+        names = {point["model"] for point in settings["points"]}
+        made |= {name for name in names if name.startswith(f"{grid}.")}
     scored = dict.fromkeys(model for model, _, _ in scored_of(study))
-    return [name for name in scored if name not in points]
+    return [name for name in scored if name not in made]
 
 
 def seeds_of(study):

@@ -10,7 +10,7 @@ import pytest
 from browsed import CHROMIUM, HOSTILE, in_chromium, write_study
 
 from snaketune.browser_page import as_html, embedded
-from snaketune.browsing import browsed, shown
+from snaketune.browsing import BrowseSettings, browsed, shown
 from snaketune.errors import UserError
 from snaketune.files import read_jsonl, write_jsonl
 
@@ -59,6 +59,23 @@ def test_records_without_gold_and_failed_responses_are_shown(tmp_path):
     assert one["models"]["tuned"]["replies"][1] is None
     assert one["models"]["tuned"]["states"] == "rr"
     assert two["models"]["tuned"]["states"] == "--"
+
+
+def test_of_a_question_the_letters_alone_stand_in_the_line(tmp_path):
+    label = {"letters": "AC", "explanation": "x"}
+    records = [{"id": str(i), "label": label if i else None} for i in range(2)]
+    write_jsonl(tmp_path / "data/bank/test.jsonl", records)
+    settings = BrowseSettings(
+        title="",
+        folder=tmp_path,
+        extracts={"bank": {"kind": "options", "choices": "options"}},
+        asked=[{"dataset": "bank", "split": "test", "models": []}],
+    )
+    (dataset,) = browsed(settings)
+    assert [(r.get("brief"), r["gold"]) for r in dataset["records"]] == [
+        (None, None),
+        ("AC", "letters: AC, explanation: x"),
+    ]
 
 
 def test_what_is_too_large_for_a_browser_is_thinned_evenly(tmp_path):

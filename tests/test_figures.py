@@ -148,6 +148,14 @@ def test_losses_are_drawn_a_panel_an_adapter_to_one_scale(tmp_path):
     assert len(_marks(svg, "optimizer step: 20", "0.75", "kind: validation")) >= 1
 
 
+def test_losses_far_apart_are_drawn_on_a_logarithmic_scale(tmp_path):
+    svg = loss_svg({"a": _loss_file(tmp_path / "a.csv", [(1, 6.5, ""), (9, 0.02, "")])}, TITLE)
+    assert any(text.endswith("; logarithmic") for text in _text(svg))
+    assert {"0.03", "0.1", "0.3", "1", "3"} <= set(_text(svg))
+    svg = loss_svg({"a": _loss_file(tmp_path / "b.csv", [(1, 6.5, ""), (9, 0, "")])}, TITLE)
+    assert not any("logarithmic" in text for text in _text(svg))
+
+
 def test_losses_are_read_with_their_gaps(tmp_path):
     path = _loss_file(tmp_path / "a.csv", [(10, 2.5, ""), (20, 0.5, 0.75)])
     assert read_losses(path) == [

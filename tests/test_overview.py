@@ -157,6 +157,10 @@ def test_confusions_are_shares_of_the_gold_label():
     (heat,) = confusions([score], {"bank": "first"})
     assert heat.head == ["yes", "no", "unparsed"]
     assert heat.rows[0] == ("yes", [("30", 0.75), ("10", 0.25), ("0", 0.0)])
+    silent = {gold: dict.fromkeys(row, 0) for gold, row in CONFUSION.items()}
+    metrics = [{"metric": "first", "confusion": silent}]
+    for heat in confusions([score, score | {"metrics": metrics}], {"bank": "first"}):
+        assert heat.head == ["yes", "no", "unparsed"]
     many = [score | {"model": f"m{i}"} for i in range(40)]
     assert len(confusions(many, {"bank": "first"})) == 12
     assert confusions([score | {"metrics": [{"metric": "first"}]}], {"bank": "first"}) == []
@@ -166,7 +170,7 @@ def test_speed_and_memory_are_shown(overview):
     assert trained(overview.folder, ["lora"]) == [
         [
             *("lora", "2 × NVIDIA H100", "100", "1,697", "123,456", "17.2", "7,157", "31.0"),
-            *("ram 900.0 MB, gpu 4,096 MB", "204,800"),
+            *("900 MB RAM, 4,096 MB GPU", "204,800"),
         ]
     ]
 
@@ -228,8 +232,17 @@ def test_a_baseline_alone_is_compared_with_nothing(results, summary):
     write_text(results / "exam/accuracy.csv", as_csv([table_row("base", "bank", 0.4)]))
     html = summary_html(summary, results, datetime(2026, 1, 2, tzinfo=UTC))
     cells = re.findall(r"<td[^>]*>(.*?)</td>", html, flags=re.S)
-    assert cells[1:5] == ["base", "100", "–", "40.0 [35.0, 45.0]"]
-    assert cells[5:] == ["–", "60.0", "–", "below the majority class"]
+    assert cells[1:4] == ["base", "100", "40.0 [35.0, 45.0]"]  # and no column of published ones
+    assert cells[4:] == ["–", "60.0", "–", "below the majority class"]
+
+
+def test_a_published_number_in_another_metric_is_named_and_compared(results, summary):
+    rows = [table_row("tuned", "bank", accuracy) for accuracy in (0.75, 0.5)]
+    rows[1] |= {"metric": "as_published", "published": 0.8}
+    write_text(results / "exam/accuracy.csv", as_csv(rows))
+    html = summary_html(summary, results, datetime(2026, 1, 2, tzinfo=UTC))
+    assert "<td>80.0 (as_published)</td>" in html
+    assert "50.0 in as_published, below its published number" in html
 
 
 def test_models_of_sweeps_stay_out_of_the_headline(results, summary):

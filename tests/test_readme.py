@@ -47,6 +47,9 @@ def test_both_have_the_same_sections_tables_and_code():
 def test_named_files_are_there(text):
     names = re.findall(r"`((?:config|resources|envs|rules|scripts)/[\w./-]*)`", text)
     names += re.findall(r"\]\(([\w.-]+)\)", text)
+    pictures = re.findall(r'src(?:set)?="([^"]+)"', text)
+    assert len(pictures) == 4
+    names += pictures
     assert len(names) > 5
     made_by_the_user = {f"config/studies/{name}.yaml" for name in ("mine", "parcels")}
     made_by_the_user.add("scripts/snaketune/parcels.py")

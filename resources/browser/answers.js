@@ -65,7 +65,7 @@
     column("", () => opener, { orderable: false, searchable: false, className: "opener" }),
     column("record", cell((record) => record.id, 40), { searchable: false }),
     column("prompt", cell(asked), { searchable: false, className: "prompt" }),
-    column("gold", cell((record) => record.gold, 80), { searchable: false }),
+    column("gold", cell((record) => record.brief ?? record.gold, 80), { searchable: false }),
     column("answer", cell((record) => said(record, at("model").value), 80), { searchable: false }),
     column("is", mark("model"), { searchable: false }),
     column("other answers", cell((record) => said(record, at("other").value), 80), { searchable: false }),

@@ -1,10 +1,11 @@
 """The data of the answers page: every record of a study with what each model answered.
 
 The page holds them as one JSON object: {"datasets": [{"name", "metrics", "every", "records"}]},
-where a record is {"id", "gold", "prompt": [[role, content]], "models": {model: …}}, and what a
-model answered is {"states", "answers", "error", "replies"}. `states` has a letter a metric (see
-`STATES`), `answers` what counts as the answer in it, and a reply is {"text", "reasoning", "read"},
-null where it failed, with what each metric reads from it.
+where a record is {"id", "gold", "prompt": [[role, content]], "models": {model: …}}, with `brief`,
+the letters alone, where the gold answer holds more than them. What a model answered is {"states",
+"answers", "error", "replies"}. `states` has a letter a metric (see `STATES`), `answers` what counts
+as the answer in it, and a reply is {"text", "reasoning", "read"}, null where it failed, with what
+each metric reads from it.
 """
 
 import math
@@ -18,6 +19,7 @@ from snaketune.config.data import Extract
 from snaketune.errors import UserError
 from snaketune.files import read_jsonl
 from snaketune.metrics import Metric, answered, ballot, compared_metrics, is_right
+from snaketune.option_replies import gold_letters
 
 MOST_BYTES = 48 * 2**20
 """Of predictions on one page; a browser holds that well, and not ten times as much."""
@@ -70,8 +72,14 @@ def _dataset(settings: BrowseSettings, asked: Asked, every: int) -> dict[str, An
     path = settings.folder / "data" / asked.dataset / f"{asked.split}.jsonl"
     for number, record in enumerate(read_jsonl(path)):
         if number % every == 0:
-            gold = None if record["label"] is None else shown(record["label"])
-            records[record["id"]] = {"id": record["id"], "gold": gold, "prompt": [], "models": {}}
+            label = record["label"]
+            records[record["id"]] = {
+                "id": record["id"],
+                "gold": None if label is None else shown(label),
+                **({"brief": gold_letters(label)} if extract.kind == "options" and label else {}),
+                "prompt": [],
+                "models": {},
+            }
     for model in asked.models:
         kinds = ("predictions", "answers")
         predictions, answers = (settings.file(kind, model, asked) for kind in kinds)

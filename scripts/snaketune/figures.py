@@ -4,6 +4,7 @@ import csv
 from itertools import groupby
 from pathlib import Path
 from typing import Any
+from unicodedata import east_asian_width
 
 import altair as alt
 import vl_convert
@@ -16,6 +17,9 @@ COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 SHAPES = ["circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "stroke"]
 INK, SOFT, LINE, GRID = "#1b1f24", "#57606a", "#d0d7de", "#e8ecf0"
 FONT = "system-ui, 'Noto Sans CJK SC', 'Noto Sans SC', 'PingFang SC', 'Microsoft YaHei', sans-serif"
+
+LOGARITHMIC_FROM = 20
+"""Times that the highest loss is of the lowest, from which on the scale is logarithmic."""
 
 PLOT_WIDTH = 440
 MARK_HEIGHT = 16
@@ -139,18 +143,37 @@ def read_losses(path: Path) -> list[dict[str, Any]]:
 def loss_svg(losses: dict[str, Path], title: str) -> str:
     """Training and validation loss over the steps, a panel an adapter, all to one scale of loss."""
     curves = {name: read_losses(path) for name, path in losses.items()}
-    highest = max((point["loss"] for points in curves.values() for point in points), default=1.0)
-    scale = alt.Scale(domain=[0, 1.05 * highest])
+    scale = _loss_scale([point["loss"] for points in curves.values() for point in points])
     panels = [_loss_panel(name, points, scale) for name, points in curves.items()]
     chart = alt.concat(*panels, columns=2, spacing=32)
-    return _svg(chart, title, "Mean loss on the answers' tokens while each adapter is trained")
+    subtitle = "Mean loss on the answers' tokens while each adapter is trained"
+    if scale.type == "log":
+        subtitle += "; logarithmic"
+    return _svg(chart, title, subtitle)
+
+
+def _loss_scale(losses: list[float]) -> alt.Scale:
+    """From 0, or logarithmic where the first steps would press all others to the ground."""
+    low, high = min(losses, default=1.0), max(losses, default=1.0)
+    if low > 0 and high / low > LOGARITHMIC_FROM:
+        return alt.Scale(type="log", domain=[0.8 * low, 1.2 * high], nice=False)
+    return alt.Scale(type="linear", domain=[0, 1.05 * high])
+
+
+def _loss_axis(scale: alt.Scale) -> alt.Axis:
+    """Of a logarithmic scale, lines at 1, 3 and their tenfolds alone."""
+    if scale.type == "linear":
+        return alt.Axis()
+    low, high = scale.domain
+    steps = [float(f"{digit}e{power}") for power in range(-9, 5) for digit in (1, 3)]
+    return alt.Axis(values=[step for step in steps if low <= step <= high], format="~g")
 
 
 def _loss_panel(name: str, points: list[dict[str, Any]], scale: alt.Scale) -> alt.LayerChart:
     kinds = alt.Scale(domain=["training", "validation"], range=COLOURS[:2])
     base = alt.Chart(alt.InlineData(values=points)).encode(
         x=alt.X("step:Q", title="optimizer step", axis=alt.Axis(tickMinStep=1, grid=False)),
-        y=alt.Y("loss:Q", title="loss (nats a token)", scale=scale),
+        y=alt.Y("loss:Q", title="loss (nats a token)", scale=scale, axis=_loss_axis(scale)),
         color=alt.Color("kind:N", scale=kinds, title=None),
     )
     validation = base.transform_filter("datum.kind == 'validation'")
@@ -167,8 +190,11 @@ def _cycled(items: list[str], count: int) -> list[str]:
 def _svg(chart: alt.TopLevelMixin, title: str, subtitle: str) -> str:
     """The chart on white, so that it can be read on a dark page too."""
     text = alt.Title(title, subtitle=subtitle, anchor="start", offset=16)
+    # a reader's font may be wider than the one that the width of the picture was measured by
+    columns = sum(2 if east_asian_width(sign) in "WF" else 1 for sign in title)
+    padding = {"left": 16, "top": 16, "bottom": 16, "right": 16 + 1.5 * columns}
     styled = (
-        chart.properties(title=text, background="white", padding=16)
+        chart.properties(title=text, background="white", padding=padding)
         .configure(font=FONT)
         .configure_view(stroke=None)
         .configure_axis(
@@ -181,7 +207,9 @@ def _svg(chart: alt.TopLevelMixin, title: str, subtitle: str) -> str:
             tickColor=LINE,
             titleFontWeight="normal",
         )
-        .configure_legend(labelColor=INK, orient="top", labelLimit=0, symbolOpacity=1)
+        .configure_legend(
+            labelColor=INK, orient="top", labelLimit=0, symbolOpacity=1, columnPadding=28
+        )
         .configure_title(color=INK, subtitleColor=SOFT, fontSize=15, subtitleFontSize=12)
     )
     return vl_convert.vegalite_to_svg(styled.to_json(), vl_version=_vega_lite())

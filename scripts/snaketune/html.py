@@ -26,9 +26,10 @@ h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; }
 p { color: var(--soft); max-width: 60rem; }
 .note { color: var(--ink); border-left: .25rem solid var(--line); padding-left: .75rem; }
 .wide { overflow-x: auto; }
-table { border-collapse: collapse; width: 100%; font-size: .8rem;
+table { border-collapse: collapse; font-size: .8rem;
   font-variant-numeric: tabular-nums; }
-th, td { padding: .2rem .35rem; text-align: right; white-space: nowrap; }
+th, td { padding: .2rem .6rem; text-align: right; white-space: nowrap; }
+th:first-child, td:first-child { padding-left: .3rem; }
 thead th { white-space: normal; vertical-align: bottom; }
 th:nth-child(-n+2), td:nth-child(-n+2) { text-align: left; }
 thead th { border-bottom: 2px solid var(--line); color: var(--soft); font-weight: 600; }

@@ -148,20 +148,22 @@ def crossed(rows: list[dict], headlines: dict[str, str]) -> Heat | None:
 def confusions(scores: Iterable[dict], headlines: dict[str, str]) -> list[Heat]:
     """For each model that answers with a label, which answers it gives to which gold label."""
     found: list[Heat] = []
-    by_place = sorted(scores, key=lambda score: (score["dataset"], score["split"]))
-    for _, group in groupby(by_place, key=lambda score: (score["dataset"], score["split"])):
+    # in the order of the study's evaluations
+    for _, group in groupby(scores, key=lambda score: (score["dataset"], score["split"])):
         shown = [
             (score, line["confusion"])
             for score in group
             for line in score["metrics"]
             if line["metric"] == headlines[score["dataset"]] and line.get("confusion")
         ]
-        found += [_confusion(score, table) for score, table in shown[:MOST_MODELS]]
+        given = {a for _, table in shown for row in table.values() for a in row if row[a]}
+        found += [_confusion(score, table, given) for score, table in shown[:MOST_MODELS]]
     return found
 
 
-def _confusion(score: dict, table: dict[str, dict[str, int]]) -> Heat:
-    answers = [a for a in next(iter(table.values())) if any(row[a] for row in table.values())]
+def _confusion(score: dict, table: dict[str, dict[str, int]], given: set[str]) -> Heat:
+    """The columns are the gold labels and what any model of the dataset answered, as in each."""
+    answers = [a for a in next(iter(table.values())) if a in table or a in given]
     totals = {gold: sum(row.values()) for gold, row in table.items()}
     return Heat(
         title=f"{score['model']} on {score['dataset']} / {score['split']}",
@@ -224,5 +226,5 @@ def _number(value: float | None) -> str:
 
 
 def _memory(peak: dict[str, float] | None) -> str:
-    """`ram 512 MB, gpu 1,024 MB`."""
-    return ", ".join(f"{name} {_number(float(mb))} MB" for name, mb in (peak or {}).items()) or "–"
+    """`512 MB RAM, 1,024 MB GPU`."""
+    return ", ".join(f"{mb:,.0f} MB {name.upper()}" for name, mb in (peak or {}).items()) or "–"

@@ -29,7 +29,8 @@ h3 { font-size: .95rem; margin: 1rem 0 .25rem; color: var(--soft); }
 .step small { display: block; color: var(--soft); }
 .heats { display: flex; flex-wrap: wrap; gap: 1rem 2rem; }
 table.heat { width: auto; }
-table.heat caption { text-align: left; font-size: .8rem; color: var(--soft); padding: .2rem 0; }
+table.heat caption { text-align: left; white-space: nowrap; font-size: .8rem; padding: .2rem 0;
+  color: var(--soft); }
 table.heat th, table.heat td { text-align: right; padding: .25rem .6rem; }
 table.heat th:first-child { text-align: left; }
 table.heat tbody th { font-weight: normal; }

@@ -45,6 +45,10 @@ BODY = """\
 <style>
 td.left, th.left { text-align: left; white-space: normal; }
 td.left { min-width: 14rem; }
+@media (max-width: 60rem) {
+  th, td { padding: .2rem .25rem; }
+  td.left { min-width: 9rem; }
+  td:first-child { white-space: normal; } }
 tbody tr.study td { border-top: 1px solid var(--line); }
 ul.places { columns: 16rem; padding-left: 1.2rem; margin: .25rem 0; }
 .alone a { color: inherit; text-decoration: none; pointer-events: none; }
@@ -63,7 +67,9 @@ dd { margin: 0; overflow-wrap: anywhere; }
 <h2>What came out</h2>
 <div class="wide"><table>
 <thead><tr><th scope="col">study, dataset</th><th scope="col">model</th><th scope="col">n</th>
-<th scope="col">published %</th><th scope="col">measured %, 95 % interval</th>
+{% if published %}<th scope="col">published %</th>
+{% endif %}
+<th scope="col">measured %, 95 % interval</th>
 <th scope="col">untuned %</th><th scope="col">majority %</th><th scope="col">p vs untuned</th>
 <th scope="col" class="left">in words</th></tr></thead>
 <tbody>
@@ -71,15 +77,22 @@ dd { margin: 0; overflow-wrap: anywhere; }
 {% for row in study.rows %}
 <tr class="{{ 'study' if loop.first }}"><td>{{ study.study if loop.first }}{{ ': ' if loop.first }}
 {{ row.dataset }}, {{ row.metric }}</td><td>{{ row.model }}</td><td>{{ row.n }}</td>
-<td>{{ row.published }}</td><td>{{ row.measured }}</td><td>{{ row.baseline }}</td>
+{% if published %}<td>{{ row.published }}</td>
+{% endif %}
+<td>{{ row.measured }}</td><td>{{ row.baseline }}</td>
 <td>{{ row.majority }}</td><td>{{ row.p }}</td><td class="left">{{ row.verdict }}</td></tr>
 {% endfor %}
 {% endfor %}
 </tbody></table></div>
 <p>Each study's main metric on the split that it asks. Untuned: the study's baseline model on the
 same records. Majority: what answering always with the most frequent gold value would reach. p:
-exact McNemar test against the baseline, better or worse below {{ clearly }}. Published numbers were
-measured on other records, often with another base.</p>
+exact McNemar test against the baseline, better or worse below {{ clearly }}.
+{% if published %}
+Published numbers were measured on other records, often with another base; where the study's text
+has them in another metric than the main one, that is named, and compared.</p>
+{% else %}
+The published numbers stand beside the measured ones in a run at the scale that they belong to.</p>
+{% endif %}
 <p class="note only-alone">The pages and figures of each study stand in this report under the
 study's name. The answers, record by record, do not, for their size: open answers.html in the
 study's folder.</p>
@@ -110,7 +123,6 @@ NAMES = {
     "votes": "votes",
     "spending": "money",
     "mmlu": "general ability (MMLU)",
-    "duplicates": "duplicates and conflicts",
     "figures/accuracy": "figure: accuracies",
     "figures/loss": "figure: losses",
     "figures/votes": "figure: votes",
@@ -120,16 +132,21 @@ NAMES = {
 
 def as_html(settings: SummarySettings, results: Path, now: datetime) -> str:
     """The page, from the files of the run's folder."""
+    rows = {
+        study.study: headline_rows(study, results / study.study / "accuracy.csv")
+        for study in settings.studies
+    }
     return page(
         BODY,
         title=f"Snaketune: run “{settings.run}”",
         note=settings.note,
         clearly=f"{CLEARLY:g}",
+        published=any(row["published"] != "–" for made in rows.values() for row in made),
         studies=[
             {
                 "study": study.study,
                 "title": study.title,
-                "rows": headline_rows(study, results / study.study / "accuracy.csv"),
+                "rows": rows[study.study],
                 "places": [(_name(study.study, path), path) for path in study.pages],
             }
             for study in settings.studies
@@ -140,41 +157,55 @@ def as_html(settings: SummarySettings, results: Path, now: datetime) -> str:
 
 def _name(study: str, path: str) -> str:
     inner = path.removeprefix(f"{study}/").rpartition(".")[0]
+    if inner.endswith("/duplicates"):
+        return f"duplicates and conflicts: {inner.split('/')[-2]}"
     return NAMES.get(inner) or inner.replace("figures/", "figure: ").replace("_", " ")
 
 
 def headline_rows(study: SummarisedStudy, table: Path) -> list[dict[str, Any]]:
     """Lines of the headline table: a line a dataset and tuned model, in the headline metric."""
-    rows = [
-        row for row in read_table(table) if study.headlines.get(row["dataset"]) == row["metric"]
-    ]
+    everything = read_table(table)
+    rows = [row for row in everything if study.headlines.get(row["dataset"]) == row["metric"]]
+    stated = {_place(row): row for row in reversed(everything) if row["published"] is not None}
     base = {(row["dataset"], row["split"]): row for row in rows if row["model"] == study.baseline}
     made = []
     for place in dict.fromkeys((row["dataset"], row["split"]) for row in rows):
         here = [row for row in rows if (row["dataset"], row["split"]) == place]
         tuned = [row for row in here if row["model"] in study.models] or here
         others = [row for row in tuned if row["model"] != study.baseline] or tuned
-        made += [_headline(row, base.get(place)) for row in others[:MOST_MODELS]]
+        made += [
+            _headline(row, base.get(place), stated.get(_place(row))) for row in others[:MOST_MODELS]
+        ]
     return made
 
 
-def _headline(row: dict, base: dict | None) -> dict[str, Any]:
+def _place(row: dict) -> tuple[str, str, str]:
+    return row["dataset"], row["split"], row["model"]
+
+
+def _headline(row: dict, base: dict | None, stated: dict | None) -> dict[str, Any]:
+    """A line; `stated` is the model's first row with a published number, in whatever metric."""
+    if row["published"] is not None:
+        stated = row
+    elsewhere = stated is not None and stated is not row
     return {
         "dataset": row["dataset"] if row["split"] == "test" else f"{row['dataset']}/{row['split']}",
         "metric": row["metric"],
         "model": row["model"],
         "n": f"{row['n']:,}",
-        "published": percent(row["published"]),
+        "published": percent(stated and stated["published"])
+        + (f" ({stated['metric']})" if elsewhere else ""),
         "measured": with_interval(row),
         "baseline": percent(base["accuracy"] if base and base is not row else None),
         "majority": percent(row["majority_class"]),
         "p": p_value(row["p_vs_base"]),
-        "verdict": verdict(row, base),
+        "verdict": verdict(row, base, stated if elsewhere else None),
     }
 
 
-def verdict(row: dict, base: dict | None) -> str:
-    """What a line of the headline table says, in words."""
+def verdict(row: dict, base: dict | None, stated: dict | None = None) -> str:
+    """What a line of the headline table says, in words; of another metric that has a published
+    number, `stated` is the row."""
     if row["accuracy"] is None:
         return "nothing to measure: no record has a gold answer"
     parts = [_against_base(row, base)]
@@ -183,6 +214,11 @@ def verdict(row: dict, base: dict | None) -> str:
         parts.append(f"{_lies(majority, row)} the majority class")
     if published is not None:
         parts.append(f"{_lies(published, row)} the published number")
+    if stated is not None and stated["accuracy"] is not None:
+        lies = _lies(stated["published"], stated)
+        parts.append(
+            f"{percent(stated['accuracy'])} in {stated['metric']}, {lies} its published number"
+        )
     return "; ".join(filter(None, parts))
 
 

@@ -123,7 +123,7 @@ def reading_name(line: dict) -> str:
 
 def gain_in_points(point: dict) -> str:
     """`+2.1 [0.4, 3.8]`."""
-    gained = f"{100 * point['gain']:+.1f}"
+    gained = f"{100 * point['gain']:+.1f}".replace("-0.0", "0.0")
     if point["gain_low"] is None:
         return gained
     return f"{gained} [{100 * point['gain_low']:.1f}, {100 * point['gain_high']:.1f}]"

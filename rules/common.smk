@@ -82,6 +82,11 @@ def bases_from(*sources):
     return [name for name, base in BASES.items() if base["source"] in sources]
 
 
+def environment_of_base(name, of_whole_weights="../envs/train.yaml"):
+    """The conda environment of what loads a base in its own process."""
+    return "../envs/gptq.yaml" if BASES[name].get("quantized") else of_whole_weights
+
+
 def item(wildcards, kind):
     """The config of the dataset, adapter, model or site (`kind`, plural) that a job is about."""
     return STUDIES[wildcards.study][kind][getattr(wildcards, kind.removesuffix("s"))]

@@ -20,7 +20,7 @@ for session in MMLU_SESSIONS:
         benchmark:
             f"<benchmarks>/{session['study']}/mmlu/{session['name']}.tsv"
         conda:
-            "../envs/mmlu.yaml"
+            session["environment"]
         threads: MACHINE["threads"]
         resources:
             gpu=MACHINE["gpu"],

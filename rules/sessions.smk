@@ -40,7 +40,9 @@ def environment(study, name):
     """The conda environment of what answers for a model."""
     if STUDIES[study]["models"][name]["endpoint"]:
         return "../envs/api.yaml"
-    return "../envs/vllm.yaml" if answering(study, name) else "../envs/train.yaml"
+    if answering(study, name):
+        return "../envs/vllm.yaml"
+    return environment_of_base(STUDIES[study]["models"][name]["base"])
 
 
 def session_of(study, names):
@@ -130,6 +132,7 @@ def mmlu_sessions():
 def mmlu_session_of(study, names):
     mmlu, folder = STUDIES[study]["mmlu"], f"results/{RUN}/{study}/mmlu"
     put_on, weights, arguments = weights_and_arguments(study, names)
+    base = STUDIES[study]["models"][names[0]]["base"]
     out = {name: f"{folder}/{name}.json" for name in names}
     nothing = {"adapter": None, "recipe": None}
     measured = {name: put_on.get(name, nothing) for name in names}
@@ -138,6 +141,7 @@ def mmlu_session_of(study, names):
         "study": study,
         "name": names[0],
         "models": names,
+        "environment": environment_of_base(base, "../envs/mmlu.yaml"),
         "weights": weights,
         "questions": sorted(map(str, Path(mmlu["path"]).glob("*/*.csv"))) if mmlu["path"] else [],
         "outcomes": list(out.values()),

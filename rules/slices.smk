@@ -204,6 +204,10 @@ def recipe_settings(wildcards):
     )
 
 
+def environment_of_training(wildcards):
+    return environment_of_base(item(wildcards, "adapters")["base"])
+
+
 def base_of_adapter(wildcards):
     return f"<results>/bases/{item(wildcards, 'adapters')['base']}/source.json"
 

@@ -45,7 +45,7 @@ rule train_adapter:
     benchmark:
         "<benchmarks>/{study}/train_adapter/{adapter}.tsv"
     conda:
-        "../envs/train.yaml"
+        environment_of_training
     threads: MACHINE["threads"]
     resources:
         gpu=MACHINE["gpu"],

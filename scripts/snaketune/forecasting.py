@@ -55,6 +55,11 @@ class OfBase(Strict):
     found: Path
     """source.json of it, whether there or not."""
 
+    @property
+    def stored(self) -> str | None:
+        """How its weights are stored, if not whole."""
+        return getattr(self.base, "quantized", None)
+
 
 class Trained(Strict):
     """An adapter to train."""
@@ -180,7 +185,7 @@ def _training(job: Trained, known: Known, card: str | None, devices: int) -> dic
     tokens = lengths(known, job.prompt, job.records, job.reasoning)
     left = max(0, tokens.records - job.adapter.skip)
     tokens = replace(tokens, records=min(left, job.adapter.take or left))
-    found = training_estimate(known.shape, job.adapter, tokens, max(devices, 1))
+    found = training_estimate(known.shape, job.adapter, tokens, max(devices, 1), job.base.stored)
     return row | found | _time(found, card, devices) | measured
 
 
@@ -191,7 +196,9 @@ def _answering(job: Asked, known: Known, card: str | None, devices: int) -> dict
         return row | measured
     tokens = lengths(known, job.prompt, job.records, answered=False)
     found = answering_estimate(
-        known.shape, job.dtype, job.quantization, job.sampling, tokens, job.starts
+        *(known.shape, job.dtype, job.quantization, job.sampling, tokens),
+        each_layer_starts=job.starts,
+        stored=job.base.stored,
     )
     found |= {key: found[key] * len(job.metrics) for key in ("tokens", "steps", "flops")}
     found |= {key: found[key] * len(job.metrics) for key in ("bytes_read", "starting_seconds")}
@@ -247,7 +254,9 @@ def _disk(settings: Settings, known: dict[str, Known]) -> dict[str, float]:
         if job.base.name in sizes
     )
     bytes_of = {
-        "bases": sum(weights_bytes(sizes[n], "bfloat16", None) for n in absent if n in sizes),
+        "bases": sum(
+            weights_bytes(sizes[n], "bfloat16", None, bases[n].stored) for n in absent if n in sizes
+        ),
         "adapters": 4 * adapters * (1 + 3 * CHECKPOINTS),
         "merged": sum(
             weights_bytes(sizes[name], "bfloat16", None) * count

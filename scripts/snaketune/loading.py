@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -29,7 +29,7 @@ from transformers import (  # noqa: E402
 )
 from transformers.utils import logging as transformers_logging  # noqa: E402
 
-from snaketune import leasing  # noqa: E402
+from snaketune import gptq, leasing  # noqa: E402
 from snaketune.adapters import check_adapter  # noqa: E402
 from snaketune.config.tuning import Quantization  # noqa: E402
 from snaketune.errors import TEMPORARY, UserError  # noqa: E402
@@ -155,11 +155,7 @@ def load_model(
         UserError: no safetensors, an attention kernel that is not installed, or 4 bits without
             a backend for this device.
     """
-    config = None
-    if quantization:
-        from transformers import BitsAndBytesConfig
-
-        config = BitsAndBytesConfig(**quantization.model_dump())
+    how = _quantized_loading(folder, quantization)
     try:
         if quantization:
             with without_compiler():
@@ -168,11 +164,11 @@ def load_model(
             folder,
             dtype=getattr(torch, dtype),
             attn_implementation=attn_implementation,
-            quantization_config=config,
             device_map={"": device()},
             trust_remote_code=trust_remote_code,
             local_files_only=True,
             use_safetensors=True,
+            **how,
         )
     except (ImportError, OSError, ValueError) as error:
         raise UserError(
@@ -181,6 +177,24 @@ def load_model(
         ) from error
     _keep_trainable(model)
     return model.eval()
+
+
+def _quantized_loading(folder: Path, quantization: Quantization | None) -> dict[str, Any]:
+    """Arguments of `from_pretrained` for weights in 4 bits.
+
+    None of whole weights: transformers would take a null for the folder's own word on how its
+    weights are stored, and make up those that it then does not find.
+    """
+    if gptq.is_gptq(folder):
+        if quantization:
+            raise UserError(f"{folder}: its weights are in GPTQ already; set quantization: null.")
+        gptq.check_packages(folder)
+        return gptq.loading_arguments()
+    if not quantization:
+        return {}
+    from transformers import BitsAndBytesConfig
+
+    return {"quantization_config": BitsAndBytesConfig(**quantization.model_dump())}
 
 
 def _keep_trainable(model: PreTrainedModel) -> None:

@@ -11,14 +11,18 @@ import torch
 
 from snaketune.cards import CARDS, card_named
 from snaketune.estimating import training_flops, utilisation
+from snaketune.gptq import installed, is_gptq
 from snaketune.shapes import shape_in
 
 LIBRARIES = ("torch", "transformers", "trl", "peft", "bitsandbytes", "datasets")
 
 
-def versions(libraries: Sequence[str] = LIBRARIES) -> dict[str, str]:
-    """Versions of what trains and generates."""
-    return {name: metadata.version(name) for name in libraries}
+def versions(
+    libraries: Sequence[str] = LIBRARIES, base: Path | str | None = None
+) -> dict[str, str]:
+    """Versions of what trains and generates, and of what reads the weights of a base in GPTQ."""
+    more = installed() if base and is_gptq(Path(base)) else ()
+    return {name: metadata.version(name) for name in (*libraries, *more)}
 
 
 def git_commit() -> str | None:

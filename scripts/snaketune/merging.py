@@ -14,6 +14,7 @@ from snaketune.config.data import PLACEHOLDER
 from snaketune.errors import UserError
 from snaketune.files import read_jsonl, write_json
 from snaketune.folders import adapter_digest, publish, read_source
+from snaketune.gptq import is_gptq
 from snaketune.prompts import encode, render
 from snaketune.recipe import Recipe, read_recipe, recipe_hash
 from snaketune.rounding import ROUNDINGS, other_sums
@@ -49,9 +50,15 @@ def merge(
         The parity figures.
 
     Raises:
-        UserError: merged and unmerged logits differ by more than rounding; no manifest is written.
+        UserError: merged and unmerged logits differ by more than rounding, and no manifest is
+            written; or the base is in GPTQ.
     """
     recipe, source = read_recipe(recipe_path), read_source(source_path)
+    if is_gptq(Path(source["path"])):
+        raise UserError(
+            f"{source['path']}: its weights are in GPTQ, and no adapter can be merged into them. "
+            "Set merge: false on the model, or merge into the unquantised base that it was made of."
+        )
     tokenizer = loading.load_tokenizer_of(source)
     texts = _parity_texts(tokenizer, recipe, records_path)
     unmerged = loading.load_adapter(loading.load_base(source, recipe), adapter)

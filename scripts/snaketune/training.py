@@ -23,7 +23,7 @@ from transformers.trainer import TRAINER_STATE_NAME
 from trl import SFTConfig, SFTTrainer
 from trl.trainer import utils as trl_utils
 
-from snaketune import devices, packing, stages, tracking
+from snaketune import devices, gptq, packing, stages, tracking
 from snaketune.checkpoints import (
     SEPARATOR,
     MarkComplete,
@@ -96,7 +96,8 @@ def train(
 
     # the folder in it: a demo's run must not end the checkpoints of a study's long one
     name = SEPARATOR.join([recipe.study, recipe.adapter, digest(Path(out).as_posix())[:8]])
-    key = digest({**facts, **_devices_that_count(recipe), "versions": versions()})[:16]
+    facts["versions"] = versions(base=source["path"])
+    key = digest({**facts, **_devices_that_count(recipe)})[:16]
     run_folder = Path(checkpoints) / f"{name}{SEPARATOR}{key}"
     lock = Path(checkpoints) / f"{name}.lock"
     with devices.joined(), alone(lock) if devices.is_first() else nullcontext():
@@ -230,7 +231,7 @@ def build_trainer(
             train_dataset=sets["train"],
             eval_dataset=sets["validation"] if len(sets["validation"]) else None,
             processing_class=tokenizer,
-            peft_config=LoraConfig(task_type="CAUSAL_LM", **recipe.lora.model_dump()),
+            peft_config=LoraConfig(task_type="CAUSAL_LM", **gptq.spelled_out(recipe.lora, model)),
         )
     except (ValueError, ImportError) as error:
         raise UserError(f"The recipe cannot be trained: {error}") from error
@@ -338,7 +339,6 @@ def _metrics(trainer: SFTTrainer, records: datasets.Dataset, clock: "Clock") -> 
         "eval_loss": losses["eval_loss"],
         "device": str(trainer.model.device),
         "threads": torch.get_num_threads(),
-        "versions": versions(),
         "git_commit": git_commit(),
     }
 

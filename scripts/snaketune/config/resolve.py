@@ -190,6 +190,7 @@ def _check_files(study: Study, path: Path) -> None:
     """Find what is missing or unreadable now, not after an hour of other jobs."""
     from snaketune.bases import TINY, check_model_folder
     from snaketune.cities import read_cities
+    from snaketune.gptq import check_declared
 
     for key, dataset in study.datasets.items():
         source = dataset.source
@@ -214,6 +215,7 @@ def _check_files(study: Study, path: Path) -> None:
     for key, base in study.bases.items():
         if isinstance(base, LocalBase):
             _explained(f"{path}: bases.{key}.path", check_model_folder, Path(base.path))
+            _explained(str(path), check_declared, key, base.quantized, Path(base.path))
         if base.chat_template and not Path(base.chat_template).is_file():
             raise UserError(f"{path}: bases.{key}.chat_template: no file {base.chat_template}")
 

@@ -10,6 +10,7 @@ from snaketune.config.common import Name, Strict, nearest
 from snaketune.config.data import PLACEHOLDER, REPLY, Dataset, Prompt
 from snaketune.config.engines import EngineName, Vllm, check_engines
 from snaketune.config.folds import check_folds
+from snaketune.config.quantized import check_quantized
 from snaketune.config.services import Endpoint
 from snaketune.config.sites import Site
 from snaketune.config.sources import Columns
@@ -148,6 +149,7 @@ class Study(Strict):
         if self.mmlu:
             self.mmlu.check(self.models, self.evaluations)
         check_engines(self)
+        check_quantized(self)
         check_folds(self)
         check_submissions(self)
         return self

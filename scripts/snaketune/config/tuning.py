@@ -24,7 +24,15 @@ class TinyBase(AnyBase):
     source: Literal["tiny"]
 
 
-class LocalBase(AnyBase):
+class StoredBase(AnyBase):
+    """What a base whose weights come from elsewhere may have."""
+
+    quantized: Literal["gptq"] | None = None
+    """How its weights are stored, if not whole: gptq, a few bits each (Frantar et al. 2022). What
+    loads it needs gptqmodel (envs/gptq.yaml), and no adapter is merged into it."""
+
+
+class LocalBase(StoredBase):
     """A model folder on this machine, as `save_pretrained` writes it."""
 
     source: Literal["local"]
@@ -32,7 +40,7 @@ class LocalBase(AnyBase):
     trust_remote_code: bool = False
 
 
-class HubBase(AnyBase):
+class HubBase(StoredBase):
     """A model of the Hugging Face hub; the revision is pinned here or recorded at download."""
 
     source: Literal["hub"]

@@ -88,6 +88,8 @@ class Imported(NamedTuple):
     """The base as the command names it: an id of a hub, or a folder."""
     template: str | None
     """File of a chat template that stands in for the base's own."""
+    quantized: str | None
+    """How the base's weights are stored, if not whole."""
     data: str
     """The data as the command names them."""
     init_from: str | None
@@ -117,6 +119,7 @@ class _Import:
         self.lora: dict[str, Any] = {}
         self.other: dict[str, Any] = {}
         self.template: str | None = None
+        self.quantized: str | None = None
         self.init_from: str | None = None
         self.validation = 0.0
 
@@ -149,6 +152,7 @@ class _Import:
             adapter,
             str(self.flags.get("model_name_or_path", "")),
             self.template,
+            self.quantized,
             str(data),
             self.init_from,
             str(self.flags.get("output_dir", "")),
@@ -250,8 +254,8 @@ class _Import:
 
     def _take_q_lora(self, value: bool) -> None:
         if value:
-            self._quantised()
-            self.remarks.append("q_lora: true · NF4 by bitsandbytes, where Qwen's is GPTQ")
+            self.quantized = "gptq"
+            self.remarks.append("q_lora: true · a base in GPTQ, whose adapter stays unmerged")
 
     def _take_quantization_bit(self, value: int) -> None:
         if value == 4:

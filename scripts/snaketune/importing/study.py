@@ -55,7 +55,10 @@ def as_study(imports: list[Imported], source: str, folder: Path) -> str:
         "adapters": adapters,
         "models": {
             "base": {"base": next(iter(bases))},
-            **{_other_than_base(name): {"adapter": name} for name in names},
+            **{
+                _other_than_base(name): {"adapter": name, **_unmerged(one)}
+                for name, one in zip(names, imports, strict=True)
+            },
         },
         "baseline": "base",
         "evaluations": [{"dataset": name, "split": "test"} for name in datasets],
@@ -90,7 +93,13 @@ def _init(one: Imported, names: list[str], imports: list[Imported], told: list[s
 def _base(one: Imported) -> dict[str, Any]:
     hub = re.fullmatch(r"[\w.-]+/[\w.-]+", one.model) and not Path(one.model).is_dir()
     base = {"source": "hub", "id": one.model} if hub else {"source": "local", "path": one.model}
-    return base | ({"chat_template": one.template} if one.template else {})
+    base |= {"chat_template": one.template} if one.template else {}
+    return base | ({"quantized": one.quantized} if one.quantized else {})
+
+
+def _unmerged(one: Imported) -> dict[str, Any]:
+    """Weights that are stored in a few bits take no adapter in."""
+    return {"merge": False} if one.quantized else {}
 
 
 def _dataset(one: Imported, folder: Path) -> dict[str, Any]:

@@ -32,6 +32,9 @@ RUN = {
     ".venv/bin/python -m pip install -r requirements-gpu.lock": (
         "test_environments.py::test_the_gpu_lock_is_the_lock_and_vllm"
     ),
+    ".venv/bin/python -m pip install --no-deps -r requirements-gptq.lock": (  # by make test-gptq
+        "test_environments.py::test_what_reads_gptq_is_pinned_once_and_beside_the_lock"
+    ),
 }
 """Commands that a test runs, on a smaller thing where the README's is large, with the test."""
 

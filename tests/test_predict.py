@@ -78,6 +78,22 @@ def test_the_seeded_draw_follows_the_probabilities():
     assert (shares - wanted).abs().max() < 0.03 and shares[3] == 0
 
 
+@pytest.mark.parametrize("spread", [0.1, 1.5, 6.0])
+def test_nucleus_keeps_what_transformers_keeps(spread):
+    import torch
+    from transformers import TopPLogitsWarper
+
+    from snaketune.engines.transformers_engine import Nucleus
+
+    torch.manual_seed(0)
+    # rows of both kinds side by side: few likely tokens, and more than are sorted at first
+    scores = torch.randn(40, 500) * spread * torch.linspace(0.2, 1, 40)[:, None]
+    ids = torch.zeros(40, 1, dtype=torch.long)
+    for top_p in (0.05, 0.5, 0.9, 0.999):
+        wanted = TopPLogitsWarper(top_p)(ids, scores)
+        assert torch.equal(Nucleus(top_p)(ids, scores), wanted)
+
+
 NLI = {
     "user": 'Does "{premise}" imply that "{hypothesis}"? Please answer yes or no or maybe.'
     "You only need to answer one word, no explanation"

@@ -99,9 +99,31 @@ def _processors(
     if sampling.top_k:
         processors.append(TopKLogitsWarper(sampling.top_k))
     if sampling.top_p < 1:
-        processors.append(TopPLogitsWarper(sampling.top_p))
+        processors.append(Nucleus(sampling.top_p))
     processors.append(SeededDraw([request.seed for request in batch], device))
     return processors
+
+
+class Nucleus(TopPLogitsWarper):
+    """transformers' top-p (Holtzman et al. 2019), of which only the likeliest tokens are sorted.
+
+    Over a whole vocabulary the sort takes a third of a small model's time.
+    """
+
+    sorted_tokens = 64
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        """Leave of `scores`, [rows, vocabulary], the fewest tokens that have top_p together."""
+        best, places = scores.topk(min(self.sorted_tokens, scores.shape[1]))
+        shares = (best - scores.logsumexp(1, keepdim=True)).exp()
+        # a token stays while those above it lack something of top_p, and the first always does
+        above = shares.cumsum(1) - shares
+        stays = best.masked_fill(above >= self.top_p, self.filter_value)
+        kept = torch.full_like(scores, self.filter_value).scatter(1, places, stays)
+        wide = above[:, -1] < self.top_p
+        if wide.any():
+            kept[wide] = super().__call__(input_ids[wide], scores[wide])
+        return kept
 
 
 class RepetitionPenalty(RepetitionPenaltyLogitsProcessor):

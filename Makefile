@@ -17,8 +17,8 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export OMP_NUM_THREADS ?= 1
 export PYTHONHASHSEED := 0
 
-.PHONY: test-slurm check-gpu-lock demo test test-fast test-vllm test-gptq lint format schema settings import
-.PHONY: study chat serve clean
+.PHONY: demo test test-fast test-slurm test-vllm test-gptq check-gpu-lock lint format schema settings
+.PHONY: import study chat serve clean
 .DEFAULT_GOAL := demo
 
 demo: $(INSTALLED)

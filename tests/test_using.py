@@ -125,7 +125,7 @@ def own(tmp_path_factory) -> Project:
     """The README's study of one's own, trained for a few steps."""
     project = Project.copied(tmp_path_factory.mktemp("own"))
     words = [sys.executable, "scripts/init_study.py", "--from", "resources/messages/messages.csv"]
-    words += ["--out", "config/studies/mine.yaml", "--run", "config/config.yaml"]
+    words += ["--name", "mine", "--run", "config/config.yaml"]
     told = subprocess.run(
         words, cwd=project.folder, check=True, capture_output=True, encoding="utf-8"
     )

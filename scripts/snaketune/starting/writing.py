@@ -43,7 +43,7 @@ datasets:
       path: {path_value}{reading}
       # Field → column of the file.
       fields: {fields}
-      label: {label}{mapped}
+      label: {label}{mapped}{record_id}
     prompt: asked
     # {split_says}
     split: {split}
@@ -137,6 +137,7 @@ def as_study(table: Table, guess: Guess, name: str) -> str:
         fields=_value(_short(guess.fields)),
         label=_value(guess.label),
         mapped=f"\n      labels: {_value(guess.mapped)}" if guess.mapped else "",
+        record_id=f"\n      record_id: {_value(guess.record_id)}" if guess.record_id else "",
         split=split,
         split_says=says,
         labels=_value(guess.labels),

@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ import yaml
 from snaketune.config.resolve import merged, new_study_path, study_of
 from snaketune.errors import UserError
 from snaketune.rows import table_records
+from snaketune.splitting import Outline, split
 from snaketune.starting.guessing import guess
 from snaketune.starting.reading import read_table
 from snaketune.starting.writing import as_study, with_study
@@ -124,7 +126,12 @@ def test_values_that_cannot_be_answered_are_mapped(tmp_path):
 def test_a_large_file_is_trained_and_tested_in_part(tmp_path):
     rows = [(f"这是第{number}句话。", KINDS[number % 4]) for number in range(6000)]
     data = begun(file(tmp_path, as_table(rows)))
-    assert data["datasets"]["mine"]["split"] == {"validation": 250, "test": 500, "seed": 0}
+    assert data["datasets"]["mine"]["split"] == {
+        "validation": 250,
+        "test": 500,
+        "seed": 0,
+        "stratify": "label",
+    }
     assert data["adapters"]["lora"]["take"] == 4000
 
 
@@ -175,6 +182,22 @@ def test_a_western_encoding_is_not_taken_for_a_chinese_one(tmp_path):
     table = read_table(file(tmp_path, as_table(rows, ("text", "label")), encoding="cp1252"))
     assert table.encoding == "cp1252"
     assert "Does this read well: Où est" in table.told[0]
+
+
+def test_each_split_has_its_share_of_each_label(tmp_path):
+    rows = [(f"第{number}句", "rare" if number % 10 == 0 else "often") for number in range(200)]
+    data = begun(file(tmp_path, as_table(rows)))
+    settings = study_of(data, Path("mine.yaml")).datasets["mine"].split
+    outline = Outline(records(data))
+    found = Counter(zip(split(outline, settings), outline.labels, strict=True))
+    assert found == {
+        ("train", "often"): 126,
+        ("train", "rare"): 14,
+        ("validation", "often"): 18,
+        ("validation", "rare"): 2,
+        ("test", "often"): 36,
+        ("test", "rare"): 4,
+    }
 
 
 SAID_WRONG = {

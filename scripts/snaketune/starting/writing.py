@@ -177,10 +177,11 @@ def _check(text: str, name: str) -> None:
 def _split(records: int) -> tuple[int, str, str]:
     """About how many records train, the split, and what a comment says of it."""
     if records < MANY:
-        split = "{train: 0.7, validation: 0.1, test: 0.2, seed: 0}"
-        return round(0.7 * records), split, "Shares; the test is what the table shows."
-    split = "{validation: 250, test: 500, seed: 0}"
-    return records - 750, split, "Numbers of records; training takes the rest."
+        split = "{train: 0.7, validation: 0.1, test: 0.2, seed: 0, stratify: label}"
+        says = "Shares, of each label too; the test is what the table shows."
+        return round(0.7 * records), split, says
+    split = "{validation: 250, test: 500, seed: 0, stratify: label}"
+    return records - 750, split, "Numbers of records, in the shares that the labels have in all."
 
 
 def _prompt(guess: Guess) -> str:

@@ -43,6 +43,12 @@ def any_swept(names):
     return any_of(names) if len(names) <= MANY else "[^/]+"
 
 
+def note_of(study):
+    """What stands beside a study's numbers: its own sentence, else the run's."""
+    note = STUDIES[study]["note"]
+    return config["note"] if note is None else note
+
+
 def in_parts(things):
     """A list in parts of at most MANY."""
     return [things[start : start + MANY] for start in range(0, len(things), MANY)]

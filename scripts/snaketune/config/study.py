@@ -57,6 +57,8 @@ class Study(Strict):
     """One fine-tuning study: data, prompts, adapters, models, evaluations."""
 
     title: str
+    note: str | None = None
+    """A sentence that stands beside its numbers in place of the run's; null: the run's."""
     prompts: dict[Name, Prompt] = Field(min_length=1)
     datasets: dict[Name, Dataset] = Field(min_length=1)
     bases: dict[Name, Base] = {}

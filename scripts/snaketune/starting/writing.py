@@ -90,9 +90,14 @@ sampling: {{max_new_tokens: {new_tokens}, temperature: 0, batch_size: 128, dtype
 # The same study on a real base, with a GPU:
 #   snakemake {name} --configfile config/small.yaml --config 'studies=["{name}"]' --cores all \\
 #     --resources gpu=1
+# (note is what stands above the tables.)
 scales:
-  demo: {{}}
+  demo:
+    note: >-
+      The tiny base that ships with the project: it shows that the whole chain works on these
+      records. For an accuracy that counts take a real base: change `id` in the study's YAML.
   small: &real
+    note: ""
     bases:
       # The one value to change for another base: id, its name on the Hugging Face hub. (A folder
       # of yours: {{source: local, path: my/model}}.)

@@ -20,7 +20,7 @@ except UserError as error:
     sys.exit(f"The config is not right, so nothing was started.\n{error}")
 
 RUN = config["run"]
-STARTED = time.monotonic()
+STARTED = time.time()
 STUDIES = config["studies"]
 BASES = config["bases"]
 MACHINE = config["machine"]

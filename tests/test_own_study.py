@@ -184,6 +184,17 @@ def test_a_western_encoding_is_not_taken_for_a_chinese_one(tmp_path):
     assert "Does this read well: Où est" in table.told[0]
 
 
+def test_the_study_has_its_own_note_at_each_scale(tmp_path):
+    table = read_table(file(tmp_path, as_table(MESSAGES)))
+    data = yaml.safe_load(as_study(table, guess(table), "mine"))
+    studies = {
+        scale: study_of(merged({k: v for k, v in data.items() if k != "scales"}, over), Path("x"))
+        for scale, over in data["scales"].items()
+    }
+    assert "the whole chain works on these records" in studies["demo"].note
+    assert (studies["small"].note, studies["paper"].note) == ("", "")
+
+
 def test_each_split_has_its_share_of_each_label(tmp_path):
     rows = [(f"第{number}句", "rare" if number % 10 == 0 else "often") for number in range(200)]
     data = begun(file(tmp_path, as_table(rows)))

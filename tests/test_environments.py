@@ -71,4 +71,4 @@ def test_every_rule_names_an_environment_that_exists():
 def test_the_first_install_is_announced():
     command = ["make", "-n", "-W", "requirements.lock", ".venv/.installed"]
     printed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
-    assert 0 < printed.find("Installing the environment into .venv") < printed.find("pip install")
+    assert 0 < printed.find('echo "Installing the environment') < printed.find("pip install")

@@ -77,13 +77,13 @@ check-gpu-lock: $(INSTALLED)
 # A study out of LLaMA-Factory's YAML or commands: make import FROM=train.sh NAME=mine [DEVICES=4]
 import: $(INSTALLED)
 	@test -n "$(FROM)" -a -n "$(NAME)" || { echo "Say: make import FROM=FILE NAME=NAME"; exit 1; }
-	python scripts/import_llamafactory.py --from "$(FROM)" --out "config/studies/$(NAME).yaml" \
+	python scripts/import_llamafactory.py --from "$(FROM)" --name "$(NAME)" \
 		$(if $(DEVICES),--devices $(DEVICES))
 
 # A study out of a file with records: make study FROM=my.csv NAME=mine [LABEL=column] [FIELDS="a b"]
 study: $(INSTALLED)
 	@test -n "$(FROM)" -a -n "$(NAME)" || { echo "Say: make study FROM=FILE NAME=NAME"; exit 1; }
-	@python scripts/init_study.py --from "$(FROM)" --out "config/studies/$(NAME).yaml" \
+	@python scripts/init_study.py --from "$(FROM)" --name "$(NAME)" \
 		--run config/config.yaml $(if $(LABEL),--label "$(LABEL)") $(if $(FIELDS),--fields $(FIELDS))
 
 # Talk with a model, or serve it: make chat MODEL=results/demo/weather/merged/tuned
@@ -101,6 +101,7 @@ clean:
 $(INSTALLED): requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "Python 3.11 or newer is needed; name one with: make PYTHON=python3.12"; exit 1; }
+	@echo "Installing the environment into .venv: about 2.3 GB, some minutes, once."
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet -r requirements.lock
 	touch $@

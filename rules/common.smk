@@ -20,7 +20,7 @@ except UserError as error:
     sys.exit(f"The config is not right, so nothing was started.\n{error}")
 
 RUN = config["run"]
-STARTED = time.monotonic()
+STARTED = time.time()
 STUDIES = config["studies"]
 BASES = config["bases"]
 MACHINE = config["machine"]
@@ -41,6 +41,12 @@ def any_of(names):
 def any_swept(names):
     """Wildcard pattern of names that a sweep may have made: of any name, where they are many."""
     return any_of(names) if len(names) <= MANY else "[^/]+"
+
+
+def note_of(study):
+    """What stands beside a study's numbers: its own sentence, else the run's."""
+    note = STUDIES[study]["note"]
+    return config["note"] if note is None else note
 
 
 def in_parts(things):

@@ -77,7 +77,7 @@ def overview_settings(wildcards):
         {
             "study": study,
             "title": STUDIES[study]["title"],
-            "note": config["note"],
+            "note": note_of(study),
             "folder": f"results/{RUN}/{study}",
             "datasets": {name: source_of(study, name) for name in used_datasets(study)},
             "headlines": headlines_of(study),
@@ -99,7 +99,7 @@ def browse_settings(wildcards):
     return json.dumps(
         {
             "title": STUDIES[study]["title"],
-            "note": config["note"],
+            "note": note_of(study),
             "folder": f"results/{RUN}/{study}",
             "extracts": {name: datasets[name]["extract"] for name, _ in asked_splits(study)},
             "asked": by_split(evaluations_of(study)),
@@ -153,9 +153,11 @@ def summary_files(wildcards):
 
 
 def summary_settings(wildcards):
+    notes = {note_of(study) for study in STUDIES}
+    note = notes.pop() if len(notes) == 1 else config["note"]
     return json.dumps(
         {
-            **{"run": RUN, "scale": config["scale"], "note": config["note"]},
+            **{"run": RUN, "scale": config["scale"], "note": note},
             "studies": [
                 {
                     "study": study,

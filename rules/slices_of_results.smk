@@ -163,7 +163,7 @@ def mmlu_table_settings(wildcards):
         {
             "study": wildcards.study,
             "title": study["title"],
-            "note": config["note"],
+            "note": note_of(wildcards.study),
             "baseline": study["baseline"],
             "models": study["mmlu"]["models"],
         },
@@ -248,7 +248,7 @@ def table_settings(wildcards):
         {
             "study": wildcards.study,
             "title": study["title"],
-            "note": config["note"],
+            "note": note_of(wildcards.study),
             "published": study["published"],
             "models": study["declared_models"],
             "variants": variants_of(wildcards.study),
@@ -305,7 +305,7 @@ def card_settings(study):
         {
             "study": study,
             "title": settings["title"],
-            "note": config["note"],
+            "note": note_of(study),
             "baseline": settings["baseline"],
             "table": f"results/{RUN}/{study}/accuracy.csv",
             "cards": list(cards_of(study)),

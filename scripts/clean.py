@@ -9,8 +9,8 @@ from typing import Literal
 from pydantic import BaseModel
 
 from snaketune import cli
-from snaketune.config.data import Split
 from snaketune.config.resolve import validated
+from snaketune.config.splits import Split
 from snaketune.files import jsonl_lines, write_json, write_lines
 from snaketune.records import Duplicates
 

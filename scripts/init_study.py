@@ -10,8 +10,7 @@ import logging
 from pathlib import Path
 
 from snaketune import cli
-from snaketune.config.resolve import check_study_name, read_yaml
-from snaketune.errors import UserError
+from snaketune.config.resolve import new_study_path, read_yaml
 from snaketune.files import write_text
 from snaketune.starting.guessing import guess
 from snaketune.starting.reading import read_table
@@ -22,19 +21,16 @@ log = logging.getLogger("snaketune")
 
 def main(args: argparse.Namespace) -> None:
     """Write the study and say what was guessed."""
-    check_study_name(args.out)
-    if args.out.exists():
-        raise UserError(f"{args.out} is there already: take another NAME, or move it away.")
+    path = new_study_path(args.name)
     table = read_table(_near(args.source))
     found = guess(table, args.label, args.fields)
-    write_text(args.out, as_study(table, found, args.out.stem))
+    write_text(path, as_study(table, found, args.name))
     for line in found.told:
         log.info("%s", line)
-    log.info("%s: %d rows with a label. Look it through.", args.out, found.labelled)
-    name = args.out.stem
+    log.info("%s: %d rows with a label. Look it through.", path, found.labelled)
     if args.run:
-        _add(args.run, name)
-    log.info("Then: snakemake %s --cores all", name)
+        _add(args.run, args.name)
+    log.info("Then: snakemake %s --cores all", args.name)
 
 
 def _near(path: Path) -> Path:
@@ -60,7 +56,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument(
         "--from", dest="source", type=Path, required=True, help="the file with the records"
     )
-    parser.add_argument("--out", type=Path, required=True, help="the study to write")
+    parser.add_argument("--name", required=True, help="what the study is called")
     parser.add_argument("--label", help="column of the label, if the guess is wrong")
     parser.add_argument("--fields", nargs="+", help="columns that are asked, likewise")
     parser.add_argument("--run", type=Path, help="run config that gets the study's name")

@@ -15,8 +15,8 @@ from typing import Literal
 from pydantic import BaseModel
 
 from snaketune import cli
-from snaketune.config.data import HeldOut, Split
 from snaketune.config.resolve import validated
+from snaketune.config.splits import HeldOut, Split
 from snaketune.files import json_line, jsonl_lines, read_json, read_jsonl, whole, write_json
 from snaketune.masking import mask_record
 from snaketune.records import SPLITS, content_digest

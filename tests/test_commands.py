@@ -129,7 +129,7 @@ def project(tmp_path_factory) -> Project:
         demo.replace("\nstudies:\n", "\nstudies:\n  - parcels\n"), encoding="utf-8"
     )
     command = "scripts/init_study.py --from resources/messages/messages.csv"
-    command += " --out config/studies/mine.yaml --run config/config.yaml"
+    command += " --name mine --run config/config.yaml"
     subprocess.run([sys.executable, *command.split()], cwd=made.folder, check=True)
     return made
 

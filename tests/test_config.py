@@ -77,11 +77,11 @@ def test_unknown_top_key(project):
         (
             ("adapters", "lora", "base"),
             "tinny",
-            "adapters.lora.base: no base 'tinny'. did you mean",
+            "adapters.lora.base: no base 'tinny'. Did you mean",
         ),
         (("models", "tuned", "adapter"), "lroa", "models.tuned.adapter: no adapter 'lroa'"),
         (("datasets", "weather", "prompt"), "pub", "datasets.weather.prompt: no prompt 'pub'"),
-        (("baseline",), "basis", "baseline: no model 'basis'. did you mean 'base'?"),
+        (("baseline",), "basis", "baseline: no model 'basis'. Did you mean 'base'?"),
         (("evaluations",), [{"dataset": "wether"}], "evaluations.0.dataset: no dataset 'wether'"),
     ],
 )
@@ -91,13 +91,14 @@ def test_dangling_references(project, keys, value, said):
 
 def test_study_that_is_not_there(project):
     with pytest.raises(
-        UserError, match=r"no file config/studies/wether.yaml. did you mean 'weather'"
+        UserError,
+        match=r"no file config/studies/wether.yaml. Did you mean 'weather'.*`studies` in config/",
     ):
         resolve({**read_yaml(project / "config/config.yaml"), "studies": ["wether"]})
 
 
 def test_scale_that_is_not_there(project):
-    with pytest.raises(UserError, match=r"no scale 'papr'. did you mean 'paper'"):
+    with pytest.raises(UserError, match=r"no scale 'papr'. Did you mean 'paper'"):
         resolve({**read_yaml(project / "config/config.yaml"), "scale": "papr"})
 
 
@@ -118,7 +119,7 @@ def test_template_that_cannot_serve(project, template, said):
 def test_prompt_with_a_field_that_the_data_lack(project):
     said = weather(project, "prompts", "published", "user", value="看这句话：{sentense}")
     assert "has no {sentense}" in said
-    assert "did you mean 'sentence'?" in said
+    assert "Did you mean 'sentence'?" in said
 
 
 @pytest.mark.parametrize("part", ["user", "system"])
@@ -147,7 +148,7 @@ def test_field_names_may_be_chinese(project):
         (
             ("published",),
             [{"model": "tuned", "dataset": "weather", "metric": "exact", "value": 1}],
-            "did you mean 'exact_match'?",
+            "Did you mean 'exact_match'?",
         ),
         (
             ("sampling", "response_schema"),

@@ -1,6 +1,7 @@
 """The conda environments say the same versions as the locks, and these agree."""
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -65,3 +66,9 @@ def test_every_rule_names_an_environment_that_exists():
         assert len(rule.findall(text)) == environments, f"{rules.name}: a rule without conda"
         used.update(re.findall(r"\.\./envs/([\w-]+\.yaml)", text))
     assert used == {path.name for path in (ROOT / "envs").glob("*.yaml")}
+
+
+def test_the_first_install_is_announced():
+    command = ["make", "-n", "-W", "requirements.lock", ".venv/.installed"]
+    printed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    assert 0 < printed.find('echo "Installing the environment') < printed.find("pip install")

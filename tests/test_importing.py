@@ -202,11 +202,14 @@ def test_a_yaml_of_something_else_is_refused(tmp_path):
 
 
 def test_the_script_writes_once_and_says_what_was_not_taken_over(tmp_path):
-    words = [sys.executable, "scripts/import_llamafactory.py", "--from", "tests/commands/nli.sh"]
-    words += ["--out", str(tmp_path / "mine.yaml"), "--devices", "4"]
-    done = subprocess.run(words, capture_output=True, encoding="utf-8", check=True)
+    words = [sys.executable, ROOT / "scripts/import_llamafactory.py"]
+    words += ["--from", ROOT / "tests/commands/nli.sh", "--name", "mine", "--devices", "4"]
+    (tmp_path / "config/studies").mkdir(parents=True)
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, encoding="utf-8", check=True)
     assert "plot_loss: True · loss.csv and figures/loss.svg are always made" in done.stderr
-    assert yaml.safe_load((tmp_path / "mine.yaml").read_text())["adapters"]["rte-10epochs"]
-    again = subprocess.run(words, capture_output=True, encoding="utf-8")
+    assert yaml.safe_load((tmp_path / "config/studies/mine.yaml").read_text())["adapters"][
+        "rte-10epochs"
+    ]
+    again = subprocess.run(words, cwd=tmp_path, capture_output=True, encoding="utf-8")
     assert again.returncode == 1
     assert "is there already" in again.stderr

@@ -269,7 +269,7 @@ def _study(**judge) -> Study:
 
 def test_config_of_a_judge():
     assert _study().datasets["d"].metric_names() == ["exact", "partial", "judged"]
-    with pytest.raises(ValueError, match=r"judge\.endpoint: no endpoint 'qwen'\. did you mean"):
+    with pytest.raises(ValueError, match=r"judge\.endpoint: no endpoint 'qwen'\. Did you mean"):
         _study(endpoint="qwen")
     with pytest.raises(ValueError, match="no endpoint 'rules'"):
         _study(endpoint="rules")

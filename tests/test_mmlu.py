@@ -192,7 +192,7 @@ def test_config_of_mmlu():
         study()
     with pytest.raises(ValueError, match="tasks, path: state one of them"):
         study(tasks=["mmlu"], path="x")
-    with pytest.raises(ValueError, match=r"mmlu\.models: no model 'bass'\. did you mean 'base'"):
+    with pytest.raises(ValueError, match=r"mmlu\.models: no model 'bass'\. Did you mean 'base'"):
         study(path="x", models=["bass"])
     with pytest.raises(ValueError, match="'served' is behind an address"):
         study(path="x", models=["served"])

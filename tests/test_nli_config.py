@@ -223,7 +223,7 @@ def test_parts_of_a_sum_stand_on_the_same_weights():
         ({"source": {**TABLE, "path": {"train": "a", "test": "a"}}}, "one file for two splits"),
         (
             {"extract": {**LABELS, "readings": {"r": {**FIRST, "map": {"mayby": "no"}}}}},
-            "did you mean 'maybe'?",
+            "Did you mean 'maybe'?",
         ),
         ({"source": {**TABLE, "kind": "hub", "id": "a/b", "splits": {"test": "x"}}}, "path"),
     ],

@@ -241,7 +241,7 @@ def _dataset(extract, label=("letters", "texts")):
 
 def test_config_of_options():
     assert _dataset({"kind": "options"}).extract.metric_names() == ["exact", "partial"]
-    with pytest.raises(ValueError, match=r"no field 'choicse'\. did you mean 'choices'"):
+    with pytest.raises(ValueError, match=r"no field 'choicse'\. Did you mean 'choices'"):
         _dataset({"kind": "options", "choices": "choicse"})
     with pytest.raises(ValueError, match=r"source\.label has no part 'letters'"):
         _dataset({"kind": "options"}, label=["answer"])

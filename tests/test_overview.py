@@ -51,6 +51,7 @@ def results(tmp_path) -> Path:
         name: {"records": count, "groups": count, "without_gold": 0, "masked": 7}
         for name, count in (("train", 1697), ("validation", 484), ("test", 241))
     }
+    splits["train"]["labels"] = {"A": 1200, "B": 497}
     quality = {"in": 3209, "kept": 2422, "dropped": {"duplicate": 781, "conflict": 6}}
     write_json(study / "data/bank/quality.json", quality | {"splits": splits})
     write_json(study / "data/other/quality.json", quality | {"splits": {"test": splits["test"]}})
@@ -130,7 +131,13 @@ def test_the_flow_counts_records_after_each_step(overview):
         [("train", 1697), ("validation", 484), ("test", 241)],
     ]
     notes = [note for column in columns for step in column for note in step.notes]
-    for words in ("missing: 1", "unread: 1", "jkbd: left out: with a picture: 134", "masked: 7"):
+    for words in (
+        "missing: 1",
+        "unread: 1",
+        "jkbd: left out: with a picture: 134",
+        "masked: 7",
+        "label A: 1,200",
+    ):
         assert words in notes
     assert {"dropped: duplicate: 781", "dropped: conflict: 6", "rejected: too long: 7"} <= {*notes}
     assert notes.count("with a teacher's reasoning: 1,690") == 1

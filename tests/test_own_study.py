@@ -4,14 +4,18 @@ import csv
 import io
 import json
 import re
+import subprocess
+import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
 import yaml
 
-from snaketune.config.resolve import merged, study_of
+from snaketune.config.resolve import merged, new_study_path, study_of
 from snaketune.errors import UserError
 from snaketune.rows import table_records
+from snaketune.splitting import Outline, split
 from snaketune.starting.guessing import guess
 from snaketune.starting.reading import read_table
 from snaketune.starting.writing import as_study, with_study
@@ -122,7 +126,12 @@ def test_values_that_cannot_be_answered_are_mapped(tmp_path):
 def test_a_large_file_is_trained_and_tested_in_part(tmp_path):
     rows = [(f"这是第{number}句话。", KINDS[number % 4]) for number in range(6000)]
     data = begun(file(tmp_path, as_table(rows)))
-    assert data["datasets"]["mine"]["split"] == {"validation": 250, "test": 500, "seed": 0}
+    assert data["datasets"]["mine"]["split"] == {
+        "validation": 250,
+        "test": 500,
+        "seed": 0,
+        "stratify": "label",
+    }
     assert data["adapters"]["lora"]["take"] == 4000
 
 
@@ -138,6 +147,11 @@ REFUSED = {
     "semicolons": (as_table(MESSAGES, delimiter=";"), "my.csv", "parted by ';'"),
     "tabs": (as_table(MESSAGES, delimiter="\t"), "my.csv", "Rename it to .tsv"),
     "a comma too many": (as_table(MESSAGES) + "a,b,c\n", "my.csv", "row 62: 3 cells"),
+    "two columns of one name": (
+        as_table([(1, *row) for row in MESSAGES], ("a", "b", "a")),
+        "my.csv",
+        "two columns are called 'a'",
+    ),
     "a workbook": ("PK", "my.xlsx", "Save it as CSV"),
     "broken JSON": ('{"a": 1}\n{"a": \n', "my.jsonl", "line 2: no JSON"),
     "an object": ('{"data": []}', "my.json", "a list of objects is expected"),
@@ -150,6 +164,11 @@ def test_what_no_study_can_be_made_of(case, tmp_path):
     text, name, said = REFUSED[case]
     with pytest.raises(UserError, match=said):
         begun(file(tmp_path, text, name))
+
+
+def test_a_folder_is_no_file(tmp_path):
+    with pytest.raises(UserError, match="is a folder"):
+        read_table(tmp_path)
 
 
 def test_an_encoding_that_is_none(tmp_path):
@@ -165,10 +184,106 @@ def test_a_western_encoding_is_not_taken_for_a_chinese_one(tmp_path):
     assert "Does this read well: Où est" in table.told[0]
 
 
-def test_an_unknown_column(tmp_path):
-    path = file(tmp_path, as_table(MESSAGES))
-    with pytest.raises(UserError, match="no column '类'"):
-        begun(path, label="类")
+def test_the_study_has_its_own_note_at_each_scale(tmp_path):
+    table = read_table(file(tmp_path, as_table(MESSAGES)))
+    data = yaml.safe_load(as_study(table, guess(table), "mine"))
+    studies = {
+        scale: study_of(merged({k: v for k, v in data.items() if k != "scales"}, over), Path("x"))
+        for scale, over in data["scales"].items()
+    }
+    assert "the whole chain works on these records" in studies["demo"].note
+    assert (studies["small"].note, studies["paper"].note) == ("", "")
+
+
+def test_each_split_has_its_share_of_each_label(tmp_path):
+    rows = [(f"第{number}句", "rare" if number % 10 == 0 else "often") for number in range(200)]
+    data = begun(file(tmp_path, as_table(rows)))
+    settings = study_of(data, Path("mine.yaml")).datasets["mine"].split
+    outline = Outline(records(data))
+    found = Counter(zip(split(outline, settings), outline.labels, strict=True))
+    assert found == {
+        ("train", "often"): 126,
+        ("train", "rare"): 14,
+        ("validation", "often"): 18,
+        ("validation", "rare"): 2,
+        ("test", "often"): 36,
+        ("test", "rare"): 4,
+    }
+
+
+SAID_WRONG = {
+    "an unknown column": (
+        {"label": "类"},
+        r"no column '类'\. Did you mean '类别'\? Known: 消息, 类别\.$",
+    ),
+    "commas": ({"fields": ["消息,类别"]}, 'part the columns by spaces: FIELDS="消息 类别"'),
+    "the label asked": ({"fields": ["消息", "类别"]}, "'类别' has the label, .* out of FIELDS"),
+}
+
+
+@pytest.mark.parametrize("case", SAID_WRONG)
+def test_columns_that_cannot_be_meant(case, tmp_path):
+    said, message = SAID_WRONG[case]
+    with pytest.raises(UserError, match=message):
+        begun(file(tmp_path, as_table(MESSAGES)), **said)
+
+
+def test_a_prompt_does_not_have_the_column_of_the_label(tmp_path):
+    data = begun(file(tmp_path, as_table(MESSAGES)))
+    data["datasets"]["mine"]["source"]["fields"] = {"消息": "消息", "kind": "类别"}
+    study_of(data, Path("mine.yaml"))
+    data["prompts"]["asked"]["user"] += "{kind}"
+    with pytest.raises(UserError, match=r"prompts\.asked\.user: \{kind\} gives the answer away"):
+        study_of(data, Path("mine.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("../x", "NAME: '../x' is no name of a study"),
+        ("Mine", "Take another NAME"),
+        ("mine.yaml", "no .yaml at its end"),
+        ("split", "NAME: 'split' is a name of the workflow's own"),
+        ("weather", "config/studies/weather.yaml is there already"),
+    ],
+)
+def test_names_that_no_study_can_have(name, said, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    with pytest.raises(UserError, match=re.escape(said)):
+        new_study_path(name)
+
+
+def test_a_name_that_leads_out_of_the_folder_writes_nothing(tmp_path):
+    words = [sys.executable, ROOT / "scripts/init_study.py", "--name", "../x"]
+    words += ["--from", ROOT / "resources/messages/messages.csv"]
+    (tmp_path / "config/studies").mkdir(parents=True)
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, encoding="utf-8")
+    assert done.returncode == 1 and "Take another NAME" in done.stderr
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_a_column_of_ids_names_the_records(tmp_path):
+    rows = [(f"m-{number}", *row) for number, row in enumerate(MESSAGES)]
+    path = file(tmp_path, as_table(rows, ("编号", "text", "kind")))
+    data = begun(path)
+    assert data["datasets"]["mine"]["source"]["record_id"] == "编号"
+    assert [record["id"] for record in records(data)][:2] == ["m-0", "m-1"]
+    assert "record_id: column '编号'" in "\n".join(guess(read_table(path)).told)
+    twice = file(tmp_path, as_table([*rows, rows[0]], ("编号", "text", "kind")))
+    assert "record_id" not in begun(twice)["datasets"]["mine"]["source"]
+
+
+def test_labels_are_counted_without_blanks(tmp_path):
+    forms = ["退款", "退款 ", " 物流", "物流", " ", ""]
+    rows = [(text, forms[at % 6]) for at, (text, _) in enumerate(MESSAGES)]
+    table = read_table(file(tmp_path, as_table(rows)))
+    found = guess(table)
+    assert (found.labels, found.labelled) == (["物流", "退款"], 40)
+    assert "labels of '类别': 退款 20, 物流 20" in found.told
+    assert "labels: 20 rows have none" in "\n".join(found.told)
+    assert found.mapped[" "] is None and found.mapped["退款 "] == "退款"
+    named = read_table(file(tmp_path, as_table(rows, ("text", "kind"))))
+    assert "label: column 'kind', since it has 2 values" in guess(named).told
 
 
 def test_the_name_goes_behind_the_other_studies():

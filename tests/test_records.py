@@ -293,6 +293,7 @@ def test_quality_counts_and_sees_leakage():
         "groups": 2,
         "without_gold": 0,
         "masked": 1,
+        "labels": {"x": 2},
     }
     assert report["splits"]["test"] == {
         "records": 1,

@@ -200,7 +200,7 @@ TABLE_FAULTS = {
     "near column": (
         "a\tbe\tc\n1\t2\t3\n",
         {"fields": ["bee"]},
-        "did you mean 'be'? Known: a, be, c",
+        "Did you mean 'be'? Known: a, be, c",
     ),
     "wrong label column": ("a\tb\none\ttwo\n", {"label": "gold"}, "no column 'gold'"),
     "column twice": ("a\tb\tb\n1\t2\t3\n", {}, "two columns are called 'b'"),

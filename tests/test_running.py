@@ -10,7 +10,13 @@ import pytest
 
 from snaketune import bars
 from snaketune.files import write_text
-from snaketune.running import at_work, failures, told_of_failures, told_of_results, unfinished
+from snaketune.running import (
+    at_work,
+    failures,
+    told_of_failures,
+    told_of_results,
+    unfinished,
+)
 
 PRINTED = """\
 Job 9: weather: train adapter lora
@@ -77,12 +83,18 @@ def test_jobs_at_work_are_those_whose_logs_have_no_end(tmp_path):
 
 
 def test_the_end_names_time_and_place(tmp_path):
-    assert told_of_results(tmp_path, ["weather"], 2) == "Done in 00:02."
-    write_text(tmp_path / "nli/accuracy.html", "x")
-    told = told_of_results(tmp_path, ["weather", "nli"], 8000)
-    assert told.startswith("Done in 2:13:20. The tables:\n")
-    assert str(tmp_path / "nli/accuracy.html") in told
-    assert "weather" not in told.replace(str(tmp_path), "")
+    began = time.time() - 8000
+    assert told_of_results(tmp_path, ["weather"], began).startswith("Done in 2:13:2")
+    pages = ["accuracy.html", "answers.html", "overview.html"]
+    for study in ("weather", "nli"):
+        for page in pages:
+            write_text(tmp_path / study / page, "x")
+            os.utime(tmp_path / study / page, (began - 60, began - 60))
+    assert "\n" not in told_of_results(tmp_path, ["weather", "nli"], began)
+    write_text(tmp_path / "nli/answers.html", "new")
+    told = told_of_results(tmp_path, ["weather", "nli"], began).splitlines()
+    assert told[0].endswith(" What came out:")
+    assert told[1:-1] == [f"  {tmp_path / 'nli' / page}" for page in pages]
 
 
 def test_bars_log_a_line_each_minute(caplog, monkeypatch):

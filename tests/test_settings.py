@@ -151,7 +151,7 @@ def test_numbers_in_a_text():
 
 
 def test_a_place_that_is_not_there_names_the_nearest(resolved):
-    with pytest.raises(UserError, match=r"no 'learning_rat' there. did you mean 'learning_rate'"):
+    with pytest.raises(UserError, match=r"no 'learning_rat' there. Did you mean 'learning_rate'"):
         look_up(resolved["nli"], "adapters/rte/training/learning_rat")
     with pytest.raises(UserError, match="no 'base, rte, first' there"):
         look_up(resolved["nli"], "published/base, rte, first")

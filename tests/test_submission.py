@@ -113,7 +113,7 @@ SENT = {"dataset": "other", "model": "whole", "reading": "letter"}
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"reading": "lettre"}, "no reading 'lettre'. did you mean 'letter'"),
+        ({"reading": "lettre"}, "no reading 'lettre'. Did you mean 'letter'"),
         ({"fallback": "F"}, "no label 'F'"),
         ({"model": "hole"}, "no model 'hole'"),
         ({"dataset": "othr"}, "no dataset 'othr'"),

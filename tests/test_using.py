@@ -125,7 +125,7 @@ def own(tmp_path_factory) -> Project:
     """The README's study of one's own, trained for a few steps."""
     project = Project.copied(tmp_path_factory.mktemp("own"))
     words = [sys.executable, "scripts/init_study.py", "--from", "resources/messages/messages.csv"]
-    words += ["--out", "config/studies/mine.yaml", "--run", "config/config.yaml"]
+    words += ["--name", "mine", "--run", "config/config.yaml"]
     told = subprocess.run(
         words, cwd=project.folder, check=True, capture_output=True, encoding="utf-8"
     )
@@ -141,6 +141,9 @@ def own(tmp_path_factory) -> Project:
 def test_from_a_file_to_a_table_and_a_card(own):
     found = rows(own, "mine")
     assert {key[0]: row["n"] for key, row in found.items()} == {"base": "40", "tuned": "40"}
+    for page in ("accuracy.html", "overview.html", "answers.html"):
+        told = (own.folder / DEMO / "mine" / page).read_text(encoding="utf-8")
+        assert "the whole chain works on these records" in told and "published models" not in told
     folder = own.folder / DEMO / "mine/merged/tuned"
     text = (folder / "README.md").read_text(encoding="utf-8")
     assert yaml.safe_load(text.split("---\n")[1])["license"] == "apache-2.0"

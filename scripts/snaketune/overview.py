@@ -12,6 +12,8 @@ from snaketune.tables import percent
 
 MOST_MODELS = 12
 """Models whose confusions are shown; a sweep may have hundreds."""
+MOST_LABELS = 12
+"""Labels whose records in a split are told."""
 
 
 class Source(Strict):
@@ -105,6 +107,9 @@ def _kept(quality: dict) -> Step:
 def _split(name: str, split: dict, reasoned: dict | None) -> Step:
     told = {"groups": split.get("groups"), "without gold": split.get("without_gold")}
     notes = _counts(told | {"masked": split.get("masked")})
+    labels = split.get("labels", {})
+    shown = dict(list(labels.items())[:MOST_LABELS])
+    notes += _counts(shown, "label ") + _counts({"other labels": len(labels) - len(shown)})
     if reasoned:
         notes += [f"with a teacher's reasoning: {reasoned['kept']:,}"]
         notes += _counts(reasoned["rejected"], "rejected: ")

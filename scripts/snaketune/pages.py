@@ -41,6 +41,7 @@ OPTIONAL_LEGENDS = {
         "them unless the reading says otherwise. Mean ± sd: mean and sample standard deviation of "
         "the accuracies of each response index by itself."
     ),
+    "published": "",
 }
 """Keys of columns that are left out where no row has a number, and how to read them."""
 
@@ -87,6 +88,9 @@ BODY = """\
 {% endfor %}
 </tbody>
 </table></div>
+{% for remark in section.remarks %}
+<p>{{ remark }}</p>
+{% endfor %}
 {% endfor %}
 <p>{{ legend }}</p>
 """
@@ -141,6 +145,7 @@ def as_markdown(
     for section in sections:
         lines += [f"## {_plain(section['dataset'])} / {_plain(section['split'])}", ""]
         lines += _table(list(head.values()), [_cells(row, head) for row in section["rows"]])
+        lines += [line for remark in section["remarks"] for line in (_plain(remark), "")]
     lines += [_plain(legend(settings, sections)), ""]
     lines += _blocks(blocks)
     return "\n".join(lines)

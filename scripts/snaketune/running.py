@@ -9,6 +9,8 @@ from typing import NamedTuple
 DONE = " INFO Done in "
 """What the last line of a finished script's log has (see `cli.run`)."""
 LAST_LINES = 5
+PAGES = ("accuracy.html", "answers.html", "overview.html")
+"""What a study's reader opens first."""
 
 
 class Job(NamedTuple):
@@ -85,14 +87,24 @@ def _read(path: Path) -> str:
     return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
 
 
-def told_of_results(results: Path, studies: list[str], seconds: float) -> str:
-    """How long a run took, and where the tables of its studies are."""
-    tables = [results / study / "accuracy.html" for study in studies]
-    found = [f"  {table}" for table in tables if table.is_file()]
+def told_of_results(results: Path, studies: list[str], began: float) -> str:
+    """How long a run took, and where the pages are of the studies that it made.
+
+    Args:
+        results: the run's folder.
+        studies: those that it could make.
+        began: when it began, in seconds since the epoch; what is older is of another run.
+    """
+    done = f"Done in {span(time.time() - began)}."
+    found = []
+    for study in studies:
+        pages = [path for page in PAGES if (path := results / study / page).is_file()]
+        if any(path.stat().st_mtime >= began for path in pages):
+            found += [f"  {path}" for path in pages]
     if not found:
-        return f"Done in {span(seconds)}."
+        return done
     short = f"In short: python scripts/show_results.py --results {results}"
-    return "\n".join([f"Done in {span(seconds)}. The tables:", *found, short])
+    return "\n".join([f"{done} What came out:", *found, short])
 
 
 def span(seconds: float) -> str:

@@ -7,9 +7,12 @@ from collections.abc import Iterable, Mapping
 from itertools import combinations
 from typing import Literal
 
-from snaketune.config.data import HeldOut, Split
+from snaketune.config.splits import HeldOut, Split
 from snaketune.errors import UserError
 from snaketune.records import SPLITS, content_digest
+
+MOST_LABELS = 50
+"""Different labels; of more, as of free texts, it is not counted how many a split has."""
 
 
 class Outline:
@@ -59,10 +62,11 @@ def split(records: Outline, settings: Split | Literal["given"]) -> list[str]:
 
     By these, whole groups are dealt out. They come in an order hashed from the seed, the large
     ones (by powers of two) first, and each goes where it leaves the split least filled in
-    proportion to its target (where records name strata, with records of the stratum that most of
-    the group has). So the sizes come as near to the targets as whole groups allow
-    (numbers of records are met exactly where groups are single records), no split gets all the
-    large groups, and the result depends neither on the order of the records nor on the machine.
+    proportion to its target (where records name strata, or `stratify` makes them of the labels,
+    with records of the stratum that most of the group has). So the sizes come as near to the
+    targets as whole groups and strata allow (without strata, numbers of records are met exactly
+    where groups are single records), no split gets all the large groups, and the result depends
+    neither on the order of the records nor on the machine.
     Every split with a target gets at least one group. Folds are dealt out in the same way, and the
     test is the one that `fold` names.
 
@@ -87,7 +91,7 @@ def split(records: Outline, settings: Split | Literal["given"]) -> list[str]:
             f"{', '.join(targets)}: each needs a group of its own. Give more data, or set a share "
             "to 0."
         )
-    home = _assign(sizes, _strata(records), targets, settings.seed)
+    home = _assign(sizes, _strata(records, settings), targets, settings.seed)
     return [home[group] for group in records.groups]
 
 
@@ -99,7 +103,7 @@ def _fold(records: Outline, sizes: Counter[str], settings: Split) -> list[str]:
             f"{len(sizes)} groups cannot be parted into {len(parts)} folds and a validation split. "
             "Give more data, or fewer folds."
         )
-    strata = _strata(records)
+    strata = _strata(records, settings)
     part = _assign(sizes, strata, parts, settings.seed)
     rest = Counter({name: size for name, size in sizes.items() if part[name] != str(settings.fold)})
     shares = {"train": settings.train, "validation": settings.validation}
@@ -169,11 +173,12 @@ def _targets(settings: Split, records: int) -> dict[str, float]:
     return {name: target for name, target in targets.items() if target > 0}
 
 
-def _strata(records: Outline) -> dict[str, str | None]:
+def _strata(records: Outline, settings: Split) -> dict[str, str | None]:
     """The stratum that most records of each group have, the first of equals; {} without strata."""
     found: dict[str, Counter[str | None]] = {}
-    if any(records.strata):
-        for group, stratum in zip(records.groups, records.strata, strict=True):
+    strata = records.labels if settings.stratify == "label" else records.strata
+    if any(strata):
+        for group, stratum in zip(records.groups, strata, strict=True):
             found.setdefault(group, Counter())[stratum] += 1
     return {group: counts.most_common(1)[0][0] for group, counts in found.items()}
 
@@ -213,9 +218,9 @@ def quality(
 
     Returns:
         `source`, the counts of `clean` without its list, then per split `records`, `groups`,
-        `without_gold` and `masked` (and how many of each of the `strata`, if any), and `leakage`:
-        groups that stand in more than one split (`groups`) and contents asked in more than one
-        split (`prompts`).
+        `without_gold` and `masked` (and how many of each of the `strata`, if any, and of the
+        `labels`, if they are one text and not over MOST_LABELS), and `leakage`: groups that stand
+        in more than one split (`groups`) and contents asked in more than one split (`prompts`).
     """
     sizes = Counter(homes)
     pairs = zip(homes, records.labels, strict=True)
@@ -224,6 +229,10 @@ def quality(
     for home, stratum in zip(homes, records.strata, strict=True):
         if stratum is not None:
             strata[home][stratum] += 1
+    labels: dict[str, Counter[str]] = {name: Counter() for name in SPLITS}
+    if len({*records.labels} - {"", None}) <= MOST_LABELS:
+        for home, label in zip(homes, records.labels, strict=True):
+            labels[home].update([label] if label else [])
     groups, contents = _by_home(homes, records.groups), _by_home(homes, records.contents)
     return {
         "source": source,
@@ -235,6 +244,7 @@ def quality(
                 "without_gold": no_gold[name],
                 "masked": masked.get(name, 0),
                 **({"strata": dict(sorted(strata[name].items()))} if strata[name] else {}),
+                **({"labels": dict(sorted(labels[name].items()))} if labels[name] else {}),
             }
             for name in SPLITS
         },

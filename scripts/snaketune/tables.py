@@ -209,9 +209,9 @@ def p_value(p: float | None) -> str:
 def sections(rows: list[dict], baseline: str) -> list[dict[str, Any]]:
     """The table as people read it: a section a dataset and split, with the cells as text.
 
-    Each section is {"dataset", "split", "rows"}; each row has metric, model, accuracy, n, correct,
-    unparsed, errors, f1, spread, majority, published, p and `beats`: clearly better than the
-    baseline.
+    Each section is {"dataset", "split", "rows", "remarks"}; each row has metric, model, accuracy,
+    n, correct, unparsed, errors, f1, spread, majority, published, p and `beats`: clearly better
+    than the baseline.
     """
     base = {
         (row["dataset"], row["split"], row["metric"]): row["accuracy"]
@@ -223,9 +223,21 @@ def sections(rows: list[dict], baseline: str) -> list[dict[str, Any]]:
             "dataset": dataset,
             "split": split,
             "rows": [_cells(row, base.get((dataset, split, row["metric"]))) for row in group],
+            "remarks": _remarks([row for row in group if row["model"] == baseline]),
         }
-        for (dataset, split), group in groupby(rows, key=lambda row: (row["dataset"], row["split"]))
+        for (dataset, split), lines in groupby(rows, key=lambda row: (row["dataset"], row["split"]))
+        for group in [list(lines)]
     ]
+
+
+def _remarks(rows: list[dict]) -> list[str]:
+    """Where most answers of the baseline cannot be read: that they fail by their form."""
+    return [
+        f"{row['model']}: {row['unparsed']} of {row['n']} answers are unparsed ({row['metric']}): "
+        "it fails by form, so its accuracy tells little of what it knows."
+        for row in rows
+        if 2 * row["unparsed"] > row["n"]
+    ][:1]
 
 
 def _cells(row: dict, base: float | None) -> dict[str, Any]:

@@ -35,7 +35,7 @@ def nearest(name: str, known: Any) -> str:
     """A hint for a dangling reference: the nearest known name, and all there are."""
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    hint = f"did you mean '{near[0]}'? " if near else ""
+    hint = f"Did you mean '{near[0]}'? " if near else ""
     return f"{hint}Known: {', '.join(names) if names else 'none'}."
 
 

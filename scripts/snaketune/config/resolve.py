@@ -144,14 +144,40 @@ def study_path(entry: str) -> Path:
     )
     if not path.is_file():
         known = sorted(p.stem for p in Path("config/studies").glob("*.yaml"))
-        raise UserError(f"studies: no file {path}. {nearest(entry, known)}")
+        raise UserError(
+            f"studies: no file {path}. {nearest(entry, known)} If it is gone, take it out of "
+            "`studies` in config/config.yaml."
+        )
     return path
+
+
+def new_study_path(name: str) -> Path:
+    """The file of a study that is begun.
+
+    Raises:
+        UserError: it cannot be called so, or is there already.
+    """
+    if not re.fullmatch(NAME, name) or name.endswith((".yaml", ".yml")):
+        raise UserError(
+            f"NAME: '{name}' is no name of a study, which has only lower-case letters, digits, "
+            "dot, hyphen and underscore, a letter or digit first, and no .yaml at its end. Take "
+            "another NAME; the study's title may be anything."
+        )
+    if _is_taken(name):
+        raise UserError(f"NAME: '{name}' is a name of the workflow's own. Take another NAME.")
+    path = Path(f"config/studies/{name}.yaml")
+    if path.exists():
+        raise UserError(f"{path} is there already. Take another NAME, or move it away.")
+    return path
+
+
+def _is_taken(name: str) -> bool:
+    return name in RESERVED or (SCRIPTS / f"{name}.py").is_file()
 
 
 def check_study_name(path: Path) -> None:
     """A study bears its file's name, in targets, paths and tables."""
-    rules = {script.stem for script in SCRIPTS.glob("*.py")}
-    if path.stem in RESERVED | rules:
+    if _is_taken(path.stem):
         raise UserError(f"{path}: '{path.stem}' is a name of the workflow's own; rename the file.")
     if not re.fullmatch(NAME, path.stem):
         raise UserError(

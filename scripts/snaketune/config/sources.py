@@ -214,6 +214,9 @@ class Columns(RecordSource):
     def field_names(self) -> set[str]:
         return set(self.fields)
 
+    def answer_names(self) -> set[str]:
+        return {name for name, column in self.fields.items() if column == self.label}
+
     def label_values(self) -> set[str]:
         return {label for label in self.labels.values() if label is not None}
 

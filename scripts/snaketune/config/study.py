@@ -57,6 +57,8 @@ class Study(Strict):
     """One fine-tuning study: data, prompts, adapters, models, evaluations."""
 
     title: str
+    note: str | None = None
+    """A sentence that stands beside its numbers in place of the run's; null: the run's."""
     prompts: dict[Name, Prompt] = Field(min_length=1)
     datasets: dict[Name, Dataset] = Field(min_length=1)
     bases: dict[Name, Base] = {}
@@ -223,7 +225,13 @@ class Study(Strict):
         answers |= dataset.source.answer_names()
         answers |= {"reasoning"} if dataset.distill else set()
         for part, known in (("system", fields), ("user", fields), ("answer", answers)):
-            _check_known(f"prompts.{name}.{part}", getattr(prompt, part) or "", key, known)
+            text = getattr(prompt, part) or ""
+            for field in dataset.source.answer_names() & {*PLACEHOLDER.findall(text)}:
+                if part != "answer":
+                    raise ValueError(
+                        f"prompts.{name}.{part}: {{{field}}} gives the answer away; take it out"
+                    )
+            _check_known(f"prompts.{name}.{part}", text, key, known)
 
     def _check_stages(self) -> None:
         """An adapter goes on from one of the same base and shape, and not from itself."""

@@ -40,6 +40,8 @@ class Guess(NamedTuple):
     """What a model may answer."""
     mapped: dict[str, str | None]
     """Value of the label's column → label; empty where they are the same."""
+    record_id: str | None
+    """Column of the records' names, if there is one."""
     labelled: int
     """Rows with a label."""
     longest: int
@@ -53,31 +55,37 @@ def guess(table: Table, label: str | None = None, fields: list[str] | None = Non
     """Guess what a table's columns mean, but for what is said.
 
     Raises:
-        UserError: no column can be the label's, it has one value only or too many, nothing is left
-            to be asked, or there are too few rows.
+        UserError: no column can be the label's, it is to be asked too, it has one value only or
+            too many, nothing is left to be asked, or there are too few rows.
     """
     for name in [*filter(None, [label]), *(fields or [])]:
         if name not in table.columns:
-            raise UserError(
-                f"{table.path}: no column '{name}'. {nearest(name, table.columns)} "
-                f"It has {', '.join(table.columns)}."
-            )
+            raise _unknown(table, name)
     told = list(table.told)
     label = label or _label_column(table, told)
-    counts = Counter(_text(row.get(label)) for row in table.rows)
-    blank = counts.pop("", 0)
+    if label in (fields or []):
+        raise UserError(
+            f"{table.path}: column '{label}' has the label, so as a field it would put the answer "
+            "into the question. Take it out of FIELDS, or name another LABEL."
+        )
+    values = Counter(_text(row.get(label)) for row in table.rows)
+    mapped = _mapped(values, told)
+    counts: Counter[str] = Counter()
+    for value, number in values.items():
+        counts[mapped.get(value, value) or ""] += number
+    counts.pop("", None)
     _check_labels(table.path, label, counts)
-    mapped = _mapped(counts, blank, told)
     chosen = fields or _field_columns(table, label, told)
+    record_id = _id_column(table, [label, *chosen], told)
     names = _as_fields(chosen)
     texts = [[_text(row.get(column)) for column in chosen] for row in table.rows]
-    labels = sorted({value for value in mapped.values() if value} or counts)
     told += _remarks(label, counts)
     return Guess(
         label,
         names,
-        labels,
+        sorted(counts),
         mapped,
+        record_id,
         sum(counts.values()),
         max(len("".join(cells).encode()) for cells in texts),
         any("\u4e00" <= char <= "\u9fff" for cells in texts[:50] for char in "".join(cells)),
@@ -85,10 +93,20 @@ def guess(table: Table, label: str | None = None, fields: list[str] | None = Non
     )
 
 
+def _unknown(table: Table, name: str) -> UserError:
+    parts = [part for part in re.split("[,;，；、]", name) if part.strip()]
+    if len(parts) > 1 and all(part.strip() in table.columns for part in parts):
+        parted = " ".join(map(str.strip, parts))
+        return UserError(f'FIELDS: part the columns by spaces: FIELDS="{parted}"')
+    return UserError(f"{table.path}: no column '{name}'. {nearest(name, table.columns)}")
+
+
 def _label_column(table: Table, told: list[str]) -> str:
     """The column whose name says that it has the label, or the one with few values, often."""
     by_name = [c for name in LABEL_NAMES for c in table.columns if c.lower() == name]
-    values = {c: Counter(_text(row.get(c)) for row in table.rows) for c in table.columns}
+    values = {c: Counter(_folded(row.get(c)) for row in table.rows) for c in table.columns}
+    for counts in values.values():
+        counts.pop("", None)
     few = [c for c in table.columns if _could_be_labels(values[c])]
     for column in by_name:
         if len(values[column]) <= MOST_NAMED:
@@ -110,8 +128,7 @@ def _label_column(table: Table, told: list[str]) -> str:
     return column
 
 
-def _could_be_labels(values: Counter) -> bool:
-    known = {value: count for value, count in values.items() if value}
+def _could_be_labels(known: Counter) -> bool:
     return (
         2 <= len(known) <= MOST_LABELS
         and sum(known.values()) >= ROWS_PER_LABEL * len(known)
@@ -138,24 +155,28 @@ def _check_labels(path: Path, column: str, counts: Counter) -> None:
         )
 
 
-def _mapped(counts: Counter, blank: int, told: list[str]) -> dict[str, str | None]:
+def _mapped(values: Counter, told: list[str]) -> dict[str, str | None]:
     """A map for values that cannot be answered as they are, or {} where all can."""
     mapped: dict[str, str | None] = {}
     forms: dict[str, str] = {}
-    for value, _ in counts.most_common():
-        plain = CLAUSE_MARK.sub(" ", value).strip() or "other"
+    blank = sum(number for value, number in values.items() if not value.strip())
+    for value, _ in values.most_common():
+        if not value.strip():
+            mapped[value] = None
+            continue
+        plain = CLAUSE_MARK.sub(" ", _folded(value)).strip() or "other"
         plain = TAKEN.get(plain, plain)
         # of two that differ in their case alone the more frequent one is answered
         mapped[value] = forms.setdefault(plain.casefold(), plain)
-    changed = {value: to for value, to in mapped.items() if value != to}
+    changed = {value: to for value, to in mapped.items() if to and value != to}
     for value, to in changed.items():
         told.append(f"labels: '{value}' is answered as '{to}'")
     if blank:
         told.append(f"labels: {blank} rows have none; they stay out of training and of the scores")
-        mapped[""] = None
-    if all(value.lstrip("-").isdecimal() for value in counts):
+    labels = sorted(filter(None, mapped.values()))
+    if labels and all(value.lstrip("-").isdecimal() for value in labels):
         told.append(
-            f"labels: {', '.join(sorted(counts))} are numbers; words teach better: "
+            f"labels: {', '.join(labels)} are numbers; words teach better: "
             "labels: {0: 不相同, 1: 相同}, and the same words in prompts and extract"
         )
     return mapped if changed or blank else {}
@@ -173,9 +194,7 @@ def _field_columns(table: Table, label: str, told: list[str]) -> list[str]:
             left[column] = "not always a text"
         elif not any(texts):
             left[column] = "empty"
-        elif column.lower() in ID_NAMES or (
-            len(set(texts)) == len(texts) and all(re.fullmatch(r"[\w-]*\d", t) for t in texts)
-        ):
+        elif _is_id(column, texts):
             left[column] = "an id"
         elif len(set(texts)) == 1:
             left[column] = "the same in all rows"
@@ -186,6 +205,24 @@ def _field_columns(table: Table, label: str, told: list[str]) -> list[str]:
     told.append(f"fields: {', '.join(kept)}")
     told += [f"left out: column '{column}', {why}" for column, why in left.items()]
     return kept
+
+
+def _is_id(column: str, texts: list[str]) -> bool:
+    return column.lower() in ID_NAMES or (
+        len(set(texts)) == len(texts) and all(re.fullmatch(r"[\w-]*\d", text) for text in texts)
+    )
+
+
+def _id_column(table: Table, used: list[str], told: list[str]) -> str | None:
+    """The first column that names each record, if one does."""
+    for column in (column for column in table.columns if column not in used):
+        cells = [row.get(column) for row in table.rows]
+        texts = [_text(cell) for cell in cells]
+        unique = all(map(_is_text, cells)) and all(texts) and len(set(texts)) == len(texts)
+        if unique and _is_id(column, texts):
+            told.append(f"record_id: column '{column}', which names each record once")
+            return column
+    return None
 
 
 def _as_fields(columns: list[str]) -> dict[str, str]:
@@ -216,6 +253,11 @@ def _text(cell: Any) -> str:
     if cell is None or isinstance(cell, str):
         return cell or ""
     return str(cell).lower() if isinstance(cell, bool) else str(cell)
+
+
+def _folded(cell: Any) -> str:
+    """A cell's text without the blanks around it, and of several in it one."""
+    return " ".join(_text(cell).split())
 
 
 def _is_text(cell: Any) -> bool:

@@ -40,6 +40,8 @@ def read_table(path: Path) -> Table:
     Raises:
         UserError: no such file, no text, a format that is none of these, or no rows.
     """
+    if path.is_dir():
+        raise UserError(f"{path} is a folder. Name a file in it.")
     if not path.is_file():
         raise UserError(f"{path}: there is no such file.")
     suffix = path.suffix.lower().removeprefix(".")
@@ -155,8 +157,10 @@ def _cells(path: Path, form: str, encoding: str, text: str, told: list[str]) -> 
     columns = [name.strip() for name in lines[0]] if named else _names_for(lines)
     if named and columns != lines[0]:
         raise UserError(f"{path}: blanks around the names of its columns. Delete them.")
-    if len(set(columns)) < len(columns):
-        raise UserError(f"{path}: two columns have one name. Rename one of them in its first line.")
+    for column in (name for name in columns if columns.count(name) > 1):
+        raise UserError(
+            f"{path}: two columns are called '{column}'. Rename one of them in its first line."
+        )
     for number, line in enumerate(lines, start=1):
         if len(line) != len(columns):
             raise UserError(

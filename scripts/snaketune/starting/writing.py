@@ -43,7 +43,7 @@ datasets:
       path: {path_value}{reading}
       # Field → column of the file.
       fields: {fields}
-      label: {label}{mapped}
+      label: {label}{mapped}{record_id}
     prompt: asked
     # {split_says}
     split: {split}
@@ -90,9 +90,14 @@ sampling: {{max_new_tokens: {new_tokens}, temperature: 0, batch_size: 128, dtype
 # The same study on a real base, with a GPU:
 #   snakemake {name} --configfile config/small.yaml --config 'studies=["{name}"]' --cores all \\
 #     --resources gpu=1
+# (note is what stands above the tables.)
 scales:
-  demo: {{}}
+  demo:
+    note: >-
+      The tiny base that ships with the project: it shows that the whole chain works on these
+      records. For an accuracy that counts take a real base: change `id` in the study's YAML.
   small: &real
+    note: ""
     bases:
       # The one value to change for another base: id, its name on the Hugging Face hub. (A folder
       # of yours: {{source: local, path: my/model}}.)
@@ -137,6 +142,7 @@ def as_study(table: Table, guess: Guess, name: str) -> str:
         fields=_value(_short(guess.fields)),
         label=_value(guess.label),
         mapped=f"\n      labels: {_value(guess.mapped)}" if guess.mapped else "",
+        record_id=f"\n      record_id: {_value(guess.record_id)}" if guess.record_id else "",
         split=split,
         split_says=says,
         labels=_value(guess.labels),
@@ -176,10 +182,11 @@ def _check(text: str, name: str) -> None:
 def _split(records: int) -> tuple[int, str, str]:
     """About how many records train, the split, and what a comment says of it."""
     if records < MANY:
-        split = "{train: 0.7, validation: 0.1, test: 0.2, seed: 0}"
-        return round(0.7 * records), split, "Shares; the test is what the table shows."
-    split = "{validation: 250, test: 500, seed: 0}"
-    return records - 750, split, "Numbers of records; training takes the rest."
+        split = "{train: 0.7, validation: 0.1, test: 0.2, seed: 0, stratify: label}"
+        says = "Shares, of each label too; the test is what the table shows."
+        return round(0.7 * records), split, says
+    split = "{validation: 250, test: 500, seed: 0, stratify: label}"
+    return records - 750, split, "Numbers of records, in the shares that the labels have in all."
 
 
 def _prompt(guess: Guess) -> str:

@@ -94,6 +94,36 @@ def test_nucleus_keeps_what_transformers_keeps(spread):
         assert torch.equal(Nucleus(top_p)(ids, scores), wanted)
 
 
+def test_a_prompt_is_read_once_for_all_its_responses(study, tmp_path):
+    from snaketune.engines.transformers_engine import open_engines
+    from snaketune.predicting import predict
+
+    def read(k: int) -> tuple[int, int]:
+        """Tokens of the prompts, and tokens that the model was given, for k responses each."""
+        asked = session(
+            DRAWN | {"responses_per_record": k, "batch_size": 8, "max_new_tokens": 1},
+            [question(tmp_path, study.validation)],
+        )
+        engine = open_engines(read_json(study.source), asked)["base"]
+        engine.load()
+        given = []
+        with engine.weights.carrying(None) as model:
+            model.register_forward_pre_hook(
+                lambda module, args, kwargs: given.append(kwargs["input_ids"].numel()),
+                with_kwargs=True,
+            )
+        predict(engine, asked.questions[0], asked.sampling, tmp_path / f"journal-{k}")
+        prompts = [
+            row["responses"][0]["prompt_tokens"] for row in read_jsonl(asked.questions[0].out)
+        ]
+        return sum(prompts), sum(given)
+
+    (prompts, once), (_, eight) = read(1), read(8)
+    assert once < 1.3 * prompts, "little padding"
+    # each prompt once, and its last token once a response
+    assert eight == prompts - 30 + 8 * 30
+
+
 NLI = {
     "user": 'Does "{premise}" imply that "{hypothesis}"? Please answer yes or no or maybe.'
     "You only need to answer one word, no explanation"

@@ -61,11 +61,14 @@ class TransformersEngine(InProcess):
         mask = [[0] * left + [1] * (width - left) for left in padding]
         try:
             with self.weights.carrying(self.adapter) as model:
+                ids = torch.tensor(rows, device=model.device)
+                attended = torch.tensor(mask, device=model.device)
                 output = model.generate(
-                    input_ids=torch.tensor(rows, device=model.device),
-                    attention_mask=torch.tensor(mask, device=model.device),
+                    input_ids=ids,
+                    attention_mask=attended,
                     max_new_tokens=sampling.max_new_tokens,
                     logits_processor=_processors(batch, padding, sampling, model.device),
+                    **_read_once(model, batch, ids, attended),
                 )
         except torch.OutOfMemoryError as error:
             raise UserError(
@@ -80,10 +83,43 @@ class TransformersEngine(InProcess):
 
 
 def plan(requests: Iterable[Request], batch_size: int) -> list[list[Request]]:
-    """Batches of like length, the same whatever the order of the requests; equal ones are one."""
+    """Batches of like length, the same whatever the order of the requests; equal ones are one.
+
+    Those with the same prompt stand together.
+    """
     unique = {request.key: request for request in requests}
-    ordered = sorted(unique.values(), key=lambda request: (len(request.ids), request.key))
+    ordered = sorted(unique.values(), key=lambda one: (len(one.ids), one.ids, one.key))
     return [ordered[i : i + batch_size] for i in range(0, len(ordered), batch_size)]
+
+
+def _read_once(
+    model: PreTrainedModel, batch: list[Request], ids: torch.Tensor, mask: torch.Tensor
+) -> dict[str, Any]:
+    """Arguments of `generate` that spare it from reading the prompt of several rows more than once.
+
+    Args:
+        model: what reads.
+        batch: the requests, one a row.
+        ids: [rows, tokens], their prompts, padded on the left.
+        mask: [rows, tokens], 0 where there is padding.
+
+    Returns:
+        The keys and values of all tokens but the last; nothing where all prompts differ.
+    """
+    places = {request.ids: row for row, request in enumerate(batch)}
+    if len(places) == len(batch) or ids.shape[1] == 1:
+        return {}
+    once = list(places.values())
+    read = model.generate(
+        input_ids=ids[once, :-1],
+        attention_mask=mask[once, :-1],
+        max_new_tokens=1,
+        return_dict_in_generate=True,
+    )
+    numbers = {prompt: number for number, prompt in enumerate(places)}
+    rows = torch.tensor([numbers[request.ids] for request in batch], device=ids.device)
+    read.past_key_values.batch_select_indices(rows)
+    return {"past_key_values": read.past_key_values}
 
 
 def _processors(

@@ -118,7 +118,7 @@ def _read_once(
     )
     numbers = {prompt: number for number, prompt in enumerate(places)}
     rows = torch.tensor([numbers[request.ids] for request in batch], device=ids.device)
-    read.past_key_values.batch_select_indices(rows)
+    read.past_key_values.reorder_cache(rows)
     return {"past_key_values": read.past_key_values}
 
 

@@ -141,3 +141,26 @@ def test_real_options(form):
         for place, text in enumerate(question["options"])
     ]
     assert len(questions) == 1421 + 1328 and len(stated) > 1000 and all(stated)
+
+
+FRUIT = ["苹果", "香蕉", "西瓜", "葡萄"]
+
+
+@pytest.mark.parametrize(
+    ("reply", "letter"),
+    [
+        *((text, None) for text in ("不是选项A", "不选(A)", "答案不可能是A", "不可选A")),
+        *((text, None) for text in ("不一定是A", "排除选项A", "It isn't A.")),
+        *((text, "B") for text in ("正确答案不是选项A，而是选项B", "不是（A），而是（B）")),
+        *((text, "B") for text in ("答案不会是A，是B", "It isn't A, it is B.")),
+        *((text, "B") for text in ("b", "答案是b", "选b", "answer: b")),
+    ],
+)
+def test_what_is_denied_and_small_letters(reply, letter):
+    assert read_letter(reply, FRUIT) == letter
+
+
+def test_an_options_text_that_is_the_whole_reply_comes_before_a_letter_in_it():
+    assert read_letter("C++", ["C++", "Matlab", "邮箱地址", "博士学位"]) == "A"
+    knights = ["A 是骑士，B 是骑士", "A 是骗子，B 是骗子", "A 是骑士，B 是骗子"]
+    assert read_letter("答案是A 是骗子，B 是骗子", knights) == "B"

@@ -5,7 +5,7 @@ import io
 
 import pytest
 from pydantic import ValidationError
-from test_folds import EXTRACT, study
+from test_folds import EXTRACT, PUZZLES, study
 
 from snaketune.errors import UserError
 from snaketune.files import write_jsonl
@@ -107,7 +107,14 @@ def test_other_records_are_refused(tmp_path):
         answered(SETTINGS, tmp_path / "records.jsonl", tmp_path / "answers.jsonl")
 
 
-SENT = {"dataset": "other", "model": "whole", "reading": "letter"}
+SENT = {"dataset": "asked", "model": "whole", "reading": "letter"}
+ASKED = {
+    "source": PUZZLES,
+    "prompt": "ask",
+    "extract": EXTRACT,
+    "duplicates": "keep",
+    "split": {"train": 0, "validation": 0, "test": 1},
+}
 
 
 @pytest.mark.parametrize(
@@ -121,9 +128,28 @@ SENT = {"dataset": "other", "model": "whole", "reading": "letter"}
 )
 def test_what_the_config_refuses(changes, said):
     with pytest.raises(ValidationError, match=said):
-        study(submission={"x": {**SENT, **changes}})
+        study(submission={"x": {**SENT, **changes}}, datasets__asked=ASKED)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"duplicates": "drop"},
+        {"split": {"train": 0, "validation": 0.5, "test": 0.5}},
+    ],
+)
+def test_a_submission_of_some_of_the_questions_is_refused(changes):
+    with pytest.raises(ValidationError, match="a submission answers all questions"):
+        study(submission={"x": SENT}, datasets__asked=ASKED | changes)
 
 
 def test_a_submission_needs_no_baseline():
-    made = study(submission={"x": SENT})
+    made = study(submission={"x": SENT}, datasets__asked=ASKED)
     assert made.submission["x"].fallback == "A"
+
+
+def test_a_fallback_that_a_question_lacks_is_its_first_option(tmp_path):
+    settings = SETTINGS.model_copy(update={"fallback": "D"})
+    sent = written(tmp_path, {"t_000-1": "---", "t_000-2": "CCC"}, settings)
+    assert [(one.answer, one.why) for one in sent] == [("A", "too_few"), ("C", None)]
+    assert "A,too_few" in as_csv(sent)

@@ -21,7 +21,9 @@ MARKED = re.compile(
 )
 """A letter behind a word that says that it is the answer."""
 DENIED = re.compile(
-    r"(?:不|非|没有?|勿|别|未|莫|排除|错误|wrong|not|n't)(?:能|会|要|该|应该?|是|正确)?(?:选择?)?\s*$"
+    r"(?:不|非|没有?|勿|别|未|莫|排除|错误|wrong|not|(?:is|are|was|ca|do|does|should|would)nt)"
+    r"(?:可能|可|一定|能|会|要|该|应该?|是|为|正确)*(?:选项|选择?)?(?:\s*option)?"
+    r"[\s(\[【]*$"
 )
 """What before a letter, or before its word, takes it back."""
 QUOTES = re.compile(r"[*`_\"“”‘’'「」『』《》<>\\$]")
@@ -48,12 +50,14 @@ def read_letters(text: str, options: Sequence[str]) -> tuple[str, ...] | None:
     The first of these that finds something decides. Quotes, emphasis and full-width forms make no
     difference.
 
-    1. The reply begins with a letter and that option's own text, as `B. 14`.
-    2. Letters behind a word such as 答案, 选 or `answer`: 答案是B, 草莓选C; denied ones (不选B) are
+    1. The reply is one letter, also a small one, or an option's text of more than one character;
+       答案是 and the like may stand before it.
+    2. The reply begins with a letter and that option's own text, as `B. 14`.
+    3. Letters behind a word such as 答案, 选 or `answer`: 答案是B, 草莓选C; denied ones (不选B) are
        passed over. Two that differ, as in 选A…选B, contradict each other.
-    3. Letters that stand alone, wherever they do: `B`, `(B)`, `B。`, `ABD`, `A、B`; denied ones are
+    4. Letters that stand alone, wherever they do: `B`, `(B)`, `B。`, `ABD`, `A、B`; denied ones are
        passed over, and two that differ contradict each other.
-    4. The text of an option: the whole reply, or a text inside it, the longest first, but not a
+    5. The text of an option: the whole reply, or a text inside it, the longest first, but not a
        single Chinese character. Of options with equal texts all are stated.
 
     Args:
@@ -65,9 +69,11 @@ def read_letters(text: str, options: Sequence[str]) -> tuple[str, ...] | None:
     """
     plain, texts = _plain(text).strip(), [_plain(option).strip() for option in options]
     known = LETTERS[: len(texts)]
-    small = plain.strip(ENDS)
-    if len(small) == 1 and small.upper() in known and small not in texts:
-        return (small.upper(),)
+    whole = LEAD_IN.sub("", plain.strip(ENDS)).strip(ENDS)
+    if len(whole) == 1 and whole.upper() in known and whole not in texts:
+        return (whole.upper(),)
+    if len(whole) > 1 and (same := _equal_to(whole, texts)):
+        return same
     start = OPENERS.sub("", plain)
     for letter, option in zip(known, texts, strict=True):
         if option and re.match(rf"{letter}[\s.:,、)\]}}】]+{re.escape(option)}", start):
@@ -103,6 +109,13 @@ def _stated(pattern: re.Pattern, plain: str) -> list[set[str]]:
         for found in pattern.finditer(plain)
         if not DENIED.search(plain[: found.start()])
     ]
+
+
+def _equal_to(whole: str, texts: list[str]) -> tuple[str, ...]:
+    """The letters of the options whose text is this; several where those are equal."""
+    return tuple(
+        letter for letter, text in zip(LETTERS, texts, strict=False) if text.strip(ENDS) == whole
+    )
 
 
 def _by_text(plain: str, texts: list[str]) -> tuple[str, ...]:

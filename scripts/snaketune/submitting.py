@@ -61,7 +61,7 @@ def answered(settings: SubmissionSettings, records: Path, answers: Path) -> list
                 "the competition is lost. Keep duplicates and give the dataset one split."
             )
         answer, why = _answer(metric, given[name])
-        answer = settings.fallback if answer is None else answer
+        answer, why = _possible(record, settings.fallback if answer is None else answer, why)
         says = ballot(metric, given[name])
         sent.append(Sent(record, problem, last + 1, answer, why, says))
     return sent
@@ -72,6 +72,13 @@ def _answer(metric: Metric, row: dict) -> tuple[str | None, str | None]:
         return None, "error"
     outcome = decide(votes(metric, row), metric.vote)
     return outcome.label, outcome.why
+
+
+def _possible(record: dict, answer: str, why: str | None) -> tuple[str, str | None]:
+    """An answer that the question has as an option: A for a fallback or default beyond them."""
+    if LETTERS.index(answer) < len(json.loads(record["fields"]["choices"])):
+        return answer, why
+    return LETTERS[0], why or "unreadable"
 
 
 def submission(sent: list[Sent]) -> Iterator[dict]:

@@ -20,7 +20,8 @@ class Submission(Strict):
     reading: Name
     """What of the dataset's extract makes an answer of the replies."""
     fallback: str = "A"
-    """The answer where the reading gives none; how often is counted."""
+    """The answer where the reading gives none; how often is counted. A stands for it where the
+    question has no such option."""
 
 
 def check_submissions(study: Study) -> None:
@@ -46,4 +47,12 @@ def check_submissions(study: Study) -> None:
         if not dataset.has_split(wanted.split):
             raise ValueError(
                 f"{where}: datasets.{wanted.dataset} has no records in its split {wanted.split}"
+            )
+        shares = {name: getattr(dataset.split, name) for name in ("train", "validation", "test")}
+        others = [name for name, share in shares.items() if share and name != wanted.split]
+        if others or dataset.duplicates != "keep":
+            alone = ", ".join(f"{name}: {int(name == wanted.split)}" for name in shares)
+            raise ValueError(
+                f"{where}: a submission answers all questions, so datasets.{wanted.dataset} needs "
+                f"duplicates: keep and split: {{{alone}}}"
             )

@@ -1,5 +1,6 @@
 """The engine of transformers: its `generate`, in batches of prompts of like length."""
 
+import inspect
 from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from snaketune import loading  # first: it sets what the libraries below read wh
 # isort: split
 import torch
 from transformers import (
+    DynamicCache,
     GenerationConfig,
     LogitsProcessor,
     LogitsProcessorList,
@@ -104,10 +106,13 @@ def _read_once(
         mask: [rows, tokens], 0 where there is padding.
 
     Returns:
-        The keys and values of all tokens but the last; nothing where all prompts differ.
+        The keys and values of all tokens but the last; nothing where all prompts differ, or where
+        the model keeps what it has read in another way.
     """
     places = {request.ids: row for row, request in enumerate(batch)}
     if len(places) == len(batch) or ids.shape[1] == 1:
+        return {}
+    if "past_key_values" not in inspect.signature(model.forward).parameters:
         return {}
     once = list(places.values())
     read = model.generate(
@@ -116,10 +121,13 @@ def _read_once(
         max_new_tokens=1,
         return_dict_in_generate=True,
     )
+    cache = read.get("past_key_values")
+    if type(cache) is not DynamicCache or cache.get_seq_length() != ids.shape[1] - 1:
+        return {}
     numbers = {prompt: number for number, prompt in enumerate(places)}
     rows = torch.tensor([numbers[request.ids] for request in batch], device=ids.device)
-    read.past_key_values.reorder_cache(rows)
-    return {"past_key_values": read.past_key_values}
+    cache.reorder_cache(rows)
+    return {"past_key_values": cache}
 
 
 def _processors(

@@ -72,7 +72,8 @@ def read_letters(text: str, options: Sequence[str]) -> tuple[str, ...] | None:
     whole = LEAD_IN.sub("", plain.strip(ENDS)).strip(ENDS)
     if len(whole) == 1 and whole.upper() in known and whole not in texts:
         return (whole.upper(),)
-    if len(whole) > 1 and (same := _equal_to(whole, texts)):
+    same = _equal_to(whole, texts)
+    if same and len(whole) > 1:
         return same
     start = OPENERS.sub("", plain)
     for letter, option in zip(known, texts, strict=True):
@@ -80,7 +81,7 @@ def read_letters(text: str, options: Sequence[str]) -> tuple[str, ...] | None:
             return _without_rest(letter, option, start, known)
     stated = _stated(MARKED, plain) or _stated(ALONE, plain)
     if not stated:
-        return _by_text(plain, texts)
+        return same or _texts_inside(plain, texts)
     first = stated[0]
     return tuple(sorted(first)) if stated == [first] * len(stated) and first <= set(known) else None
 
@@ -118,18 +119,16 @@ def _equal_to(whole: str, texts: list[str]) -> tuple[str, ...]:
     )
 
 
-def _by_text(plain: str, texts: list[str]) -> tuple[str, ...]:
-    whole = LEAD_IN.sub("", plain.strip(ENDS)).strip(ENDS)
-    found = [text for text in texts if text.strip(ENDS) == whole]
-    if not found:
-        found, rest = [], plain
-        parts = {text for text in texts if len(text) > 1 or (text.isascii() and text.isalnum())}
-        for text in sorted(parts, key=lambda text: (-len(text), text)):
-            place = re.search(_as_word(text), rest)
-            if place:
-                if not DENIED.search(rest[: place.start()]):
-                    found.append(text)
-                rest = re.sub(_as_word(text), "\0", rest)
+def _texts_inside(plain: str, texts: list[str]) -> tuple[str, ...]:
+    """The letters of the options whose text is in the reply and not denied."""
+    found, rest = [], plain
+    parts = {text for text in texts if len(text) > 1 or (text.isascii() and text.isalnum())}
+    for text in sorted(parts, key=lambda text: (-len(text), text)):
+        place = re.search(_as_word(text), rest)
+        if place:
+            if not DENIED.search(rest[: place.start()]):
+                found.append(text)
+            rest = re.sub(_as_word(text), "\0", rest)
     return tuple(LETTERS[place] for place, text in enumerate(texts) if text in found)
 
 
